@@ -1,0 +1,53 @@
+# `make run` and `make test` are all a newcomer needs; both set up .venv from pinned versions first.
+VENV := .venv
+BIN := $(abspath $(VENV))/bin
+BASE_PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3))
+# the package installer's local folders, where one is configured: uv does not read pip's configuration
+FIND_LINKS = $(shell $(BASE_PYTHON) -m pip config get global.find-links 2>/dev/null)
+export PATH := $(BIN):$(PATH)
+export DVC_NO_ANALYTICS := 1
+
+.PHONY: run test setup lint check-real review laptop constraints
+
+run: setup
+	dvc repro
+	python -m stages.evaluate.table
+
+test: setup
+	pytest
+
+lint: setup
+	ruff check .
+	ruff format --check .
+	pyright
+
+setup: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@$(BASE_PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else "Potstill needs Python 3.11 to 3.13, got %d.%d; set BASE_PYTHON=/path/to/python3.11" % v)'
+	@if command -v uv >/dev/null; then \
+		uv venv --quiet --allow-existing --python $(BASE_PYTHON) $(VENV) && \
+		UV_FIND_LINKS="$(FIND_LINKS)" uv pip install --python $(BIN)/python --torch-backend=auto -e '.[dev]' -c constraints.txt; \
+	else \
+		$(BASE_PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet -e '.[dev]' -c constraints.txt; \
+	fi
+	@touch $@
+
+# the real GSM8K problems and 175B completions; skips with a reason where they are not at hand
+check-real: setup
+	pytest tests/real -rs
+
+# make review REV=main: this working tree against a revision, as Markdown with pictures in review/
+REV ?= HEAD
+review: setup
+	python -m stages.evaluate.review $(REV)
+
+# remake the laptop world (problems, tokenizer, models) and pin its digests in params.yaml
+laptop: setup
+	cd data/laptop && dvc repro
+	python -m data.laptop.pin
+
+# resolve every pin anew; needs uv. Packages that differ between CPU and GPU builds of torch are left to torch.
+constraints:
+	uv pip compile pyproject.toml --quiet --all-extras --python-version 3.11 --python-platform x86_64-unknown-linux-gnu --no-header --no-annotate \
+		| grep -vE '^(nvidia-|triton|torchvision|torchaudio|torchcodec)' > constraints.txt

@@ -1,0 +1,59 @@
+"""A byte-level BPE tokenizer for the problems, with Llama-3's special tokens and chat template.
+
+One token a digit and one a word (a leading space may ride on either), so that numbers are spelt
+alike wherever they stand.
+"""
+
+import random
+from pathlib import Path
+
+from ruamel.yaml import YAML
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast
+
+from data.laptop.problems import draw
+from stages.tasks.math.prompt import instruction
+
+FOLDER = Path(__file__).parent
+BEGIN, END, HEADER, HEADER_END, END_OF_TURN, PAD = (
+    "<|begin_of_text|>", "<|end_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>", "<|finetune_right_pad_id|>",
+)  # fmt: skip
+CHAT_TEMPLATE = (
+    "{{ bos_token }}{% for message in messages %}"
+    "{{ '<|start_header_id|>' + message['role'] + '<|end_header_id|>\n\n' + message['content'] | trim + '<|eot_id|>' }}"
+    "{% endfor %}{% if add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>\n\n' }}{% endif %}"
+)
+
+
+def main() -> None:
+    params = YAML(typ="safe").load(FOLDER / "params.yaml")
+    family = params["problems"]
+    problems = draw(
+        random.Random(params["tokenizer"]["seed"]), params["tokenizer"]["num_problems"], set(),
+        family["step_weights"], family["max_number"], family["max_change"],
+    )  # fmt: skip
+    corpus = [f"{p.question}\n\n{p.solution} #### {p.answer}" for p in problems]
+    # the prompts' wording and the roles, so that none falls apart into letters
+    corpus += [instruction(style, "terse", "####", max_words=0) for style in ("plain", "cot")] * 1000
+    corpus += ["system", "user", "assistant"] * 1000
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
+        pre_tokenizers.Split(Regex(r" ?\p{N}| ?\p{L}+| ?[^\s\p{L}\p{N}]+|\s+"), "isolated"),
+        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+    ])  # fmt: skip
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=params["tokenizer"]["vocab_size"], show_progress=False,
+        special_tokens=[BEGIN, END, HEADER, HEADER_END, END_OF_TURN, PAD], initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+    )  # fmt: skip
+    tokenizer.train_from_iterator(corpus, trainer)
+    wrapped = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token=BEGIN, eos_token=END_OF_TURN, pad_token=PAD,
+        model_max_length=params["tokenizer"]["context"], clean_up_tokenization_spaces=False,
+    )  # fmt: skip
+    wrapped.chat_template = CHAT_TEMPLATE
+    wrapped.save_pretrained(FOLDER / "tokenizer")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""Print the result table of metrics/evaluate.json: `python -m stages.evaluate.table [--markdown]`."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+ARMS = ("model", "asked", "accuracy %", "95 % interval", "unreadable %", "cut off %", "tokens per answer")
+COMPARISONS = ("first", "against", "difference, points", "95 % interval", "McNemar p")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--markdown", action="store_true")
+    markdown = parser.parse_args().markdown
+    report = json.loads(Path("metrics/evaluate.json").read_text())
+    for title, head, rows in (
+        ("Accuracy on the same questions", ARMS, [arm_row(arm) for arm in report["arms"]]),
+        ("Paired differences", COMPARISONS, [comparison_row(row) for row in report["comparisons"]]),
+    ):
+        if markdown:
+            print("\n".join(["| " + " | ".join(line) + " |" for line in (head, ["---"] * len(head), *rows)]), end="\n\n")
+        else:
+            table = Table(*head, title=title)
+            for row in rows:
+                table.add_row(*row)
+            Console().print(table)
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.1f}"
+
+
+def arm_row(arm: dict[str, Any]) -> tuple[str, ...]:
+    interval = " to ".join(percent(bound) for bound in arm["interval"])
+    return (
+        arm["model"],
+        arm["style"],
+        percent(arm["accuracy"]),
+        interval,
+        percent(arm["unreadable"]),
+        percent(arm["cut_off"]),
+        f"{arm['tokens_per_answer']:.1f}",
+    )
+
+
+def comparison_row(row: dict[str, Any]) -> tuple[str, ...]:
+    interval = " to ".join(f"{100 * bound:+.1f}" for bound in row["interval"])
+    return row["first"], row["second"], f"{100 * row['difference']:+.1f}", interval, f"{row['p']:.2g}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""The parameters of `generate`."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from ruamel.yaml import YAML
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Generate(Section):
+    num_samples: Annotated[int, Field(gt=0)]  # completions for each prompt
+    temperature: Annotated[float, Field(ge=0)]  # 0 is greedy
+    top_p: Annotated[float, Field(gt=0, le=1)]
+    top_k: Annotated[int, Field(ge=0)]  # 0 is no limit
+    seed: int
+
+
+class Teacher(Section):
+    engine: Literal["transformers"]
+    model: str  # a hub id or a local folder
+    revision: str  # a hub commit, or the folder's digest
+    precision: Literal["float32", "bfloat16", "auto"]  # auto: bfloat16 where the hardware has it
+
+
+class MaxTokens(Section):
+    plain: Annotated[int, Field(gt=0)]
+    cot: Annotated[int, Field(gt=0)]
+
+
+class Profile(Section):
+    teacher: Teacher
+    max_tokens: MaxTokens
+
+
+class Params(Section):
+    generate: Generate
+    style: Literal["plain", "cot"]
+    profile: Profile
+    recorded: dict[str, Any] | None  # the data set brings completions along
+
+
+def load() -> Params:
+    document = YAML(typ="safe").load(Path("params.yaml"))
+    profile = document["profiles"][document["profile"]]
+    bound = {
+        "generate": document["generate"],
+        "style": document["prompts"]["style"],
+        "profile": {name: profile[name] for name in Profile.model_fields},
+        "recorded": document["datasets"][document["dataset"]]["recorded"],
+    }
+    try:
+        return Params.model_validate(bound)
+    except ValidationError as error:
+        paths = [".".join(map(str, e["loc"])).replace("profile.", f"profiles.{document['profile']}.", 1) for e in error.errors()]
+        raise SystemExit("\n".join(f"params.yaml: {path}: {e['msg']}, got {e['input']!r}" for path, e in zip(paths, error.errors(), strict=True))) from None

@@ -1,0 +1,32 @@
+"""What a model replied to one prompt, raw: handed on by `generate` and `answer`."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Completion(BaseModel):
+    """`finish_reason`: "stop" where the model ended by itself, "length" where it was cut off,
+    "unanswered" where no reply was to be had. Token counts are the engine's, 0 where it has none."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str
+    style: str
+    sample: int
+    text: str
+    finish_reason: Literal["stop", "length", "unanswered"]
+    prompt_tokens: int
+    completion_tokens: int
+
+
+def read_completions(path: Path) -> list[Completion]:
+    with path.open(encoding="utf-8") as lines:
+        return [Completion.model_validate_json(line) for line in lines]
+
+
+def write_completions(path: Path, completions: list[Completion]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8") as file:
+        file.writelines(completion.model_dump_json() + "\n" for completion in completions)

@@ -1,0 +1,72 @@
+"""The parameters of `train-8b` and `train-70b`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from ruamel.yaml import YAML
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Train(Section):
+    method: Literal["full", "lora"]
+    seed: int
+    overlong: Literal["error", "truncate"]  # rows of more than max_length tokens
+    warmup_share: Annotated[float, Field(ge=0, le=1)]  # of the steps
+    weight_decay: Annotated[float, Field(ge=0)]
+    max_grad_norm: Annotated[float, Field(gt=0)]
+    log_every_steps: Annotated[int, Field(gt=0)]
+
+
+class Student(Section):
+    num_epochs: Annotated[float, Field(gt=0)]
+
+
+class Lora(Section):
+    rank: Annotated[int, Field(gt=0)]
+    alpha: Annotated[int, Field(gt=0)]
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    targets: list[str]  # names of the linear layers
+
+
+class ProfileStudent(Section):
+    learning_rate: Annotated[float, Field(gt=0)]
+    schedule: Literal["linear", "cosine", "constant"]
+    batch_size: Annotated[int, Field(gt=0)]  # rows a step, over all devices
+    max_length: Annotated[int, Field(gt=0)]  # tokens of prompt and completion together
+    precision: Literal["float32", "bfloat16"]
+    lora: Lora
+
+
+class Base(Section):
+    model: str
+    revision: str
+
+
+class Params(Section):
+    train: Train
+    student: Student
+    profile: ProfileStudent
+    base: Base
+
+
+def load(student: str) -> Params:
+    document = YAML(typ="safe").load(Path("params.yaml"))
+    name, section = document["profile"], f"train-{student}"
+    profile = document["profiles"][name]
+    base = profile[f"base-{student}"]
+    bound = {
+        "train": document["train"],
+        "student": document[section],
+        "profile": profile[section],
+        "base": {key: base[key] for key in Base.model_fields},
+    }
+    where = {"student": section, "profile": f"profiles.{name}.{section}", "base": f"profiles.{name}.base-{student}"}
+    try:
+        return Params.model_validate(bound)
+    except ValidationError as error:
+        paths = [".".join([where.get(str(e["loc"][0]), str(e["loc"][0])), *map(str, e["loc"][1:])]) for e in error.errors()]
+        raise SystemExit("\n".join(f"params.yaml: {path}: {e['msg']}, got {e['input']!r}" for path, e in zip(paths, error.errors(), strict=True))) from None

@@ -1,0 +1,66 @@
+"""dvc.yaml says what each stage reads, and nothing it says switches the run cache off."""
+
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.architecture.closure import ROOT, closure
+
+PIPELINE = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
+PARAMS = YAML(typ="safe").load(ROOT / "params.yaml")
+
+
+@pytest.mark.parametrize("name", PIPELINE)
+def test_code_deps_equal_the_import_closure(name: str) -> None:
+    stage = PIPELINE[name]
+    listed = {dep for dep in stage["deps"] if dep.endswith(".py")}
+    assert listed == closure(stage["cmd"].split()[2]), "dvc.yaml must list the files that the stage executes, no more and no fewer"
+
+
+def test_no_file_is_in_every_closure() -> None:
+    closures = [closure(stage["cmd"].split()[2]) for stage in PIPELINE.values()]
+    assert set.intersection(*closures) == set()
+
+
+@pytest.mark.parametrize("name", PIPELINE)
+def test_every_stage_has_a_one_line_description(name: str) -> None:
+    assert PIPELINE[name]["desc"].strip()
+    assert "\n" not in PIPELINE[name]["desc"]
+
+
+@pytest.mark.parametrize("name", PIPELINE)
+def test_plain_outs_are_cached_and_what_git_keeps_is_a_metric_or_a_plot(name: str) -> None:
+    stage = PIPELINE[name]
+    assert all(isinstance(out, str) for out in stage.get("outs", [])), "an out with options switches the run cache off"
+    for kind in ("metrics", "plots"):
+        for entry in stage.get(kind, []):
+            ((_, options),) = entry.items()
+            assert options["cache"] is False
+
+
+@pytest.mark.parametrize("name", PIPELINE)
+def test_commands_hold_no_fact_of_the_machine(name: str) -> None:
+    assert PIPELINE[name]["cmd"].replace("-", "").replace("${item.student}", "8b").split()[:2] == ["python", "m"]
+
+
+def bound_by_every_choice(section: str, choice: str) -> list[tuple[str, str]]:
+    """(stage, path below the choice) for each param that dvc.yaml binds under `section.${choice}`."""
+    found = []
+    for name, stage in PIPELINE.items():
+        for student in stage.get("matrix", {}).get("student", ["8b"]):
+            for param in stage["params"]:
+                prefix = f"{section}.${{{choice}}}"
+                if param.startswith(prefix):
+                    found.append((name, param.removeprefix(prefix).lstrip(".").replace("${item.student}", student)))
+    return found
+
+
+@pytest.mark.parametrize(("section", "choice"), [("profiles", "profile"), ("datasets", "dataset")])
+def test_every_profile_and_data_set_has_every_bound_param(section: str, choice: str) -> None:
+    for option, values in PARAMS[section].items():
+        for stage, path in bound_by_every_choice(section, choice):
+            found: Any = values
+            for key in path.split(".") if path else []:
+                assert key in found, f"{section}.{option}.{path}, which {stage} binds"
+                found = found[key]

@@ -1,0 +1,81 @@
+"""params.yaml survives `dvc exp run -S`, can be addressed by it, and pins every model."""
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dvc.utils.hydra import apply_overrides
+from ruamel.yaml import YAML
+
+from stages.answer import params as answer
+from stages.evaluate import params as evaluate
+from stages.filter import params as filter
+from stages.generate import params as generate
+from stages.models.local import digest
+from stages.prompts import params as prompts
+from stages.train import params as train
+from tests.architecture.closure import ROOT
+
+PARAMS = YAML(typ="safe").load(ROOT / "params.yaml")
+
+
+def test_dvc_writes_it_back_unchanged(tmp_path: Path) -> None:
+    copy = Path(shutil.copy(ROOT / "params.yaml", tmp_path))
+    apply_overrides(str(copy), [f"generate.seed={PARAMS['generate']['seed']}"])
+    assert copy.read_text() == (ROOT / "params.yaml").read_text()
+
+
+def keys(node: Any) -> list[str]:
+    return [key for name, value in node.items() for key in [name, *keys(value)]] if isinstance(node, dict) else []
+
+
+def test_every_key_can_be_set_with_dash_s() -> None:
+    assert [key for key in keys(PARAMS) if not re.fullmatch(r"[A-Za-z_][\w-]*", key)] == []
+
+
+@pytest.mark.parametrize("name", ["teacher", "base-8b", "base-70b"])
+def test_laptop_revisions_are_the_digests_of_the_shipped_models(name: str) -> None:
+    model = PARAMS["profiles"]["laptop"][name]
+    assert digest(ROOT / model["model"]) == model["revision"]
+
+
+@pytest.mark.parametrize("profile", PARAMS["profiles"])
+@pytest.mark.parametrize("dataset", PARAMS["datasets"])
+def test_every_profile_and_data_set_loads_in_every_stage(profile: str, dataset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy = Path(shutil.copy(ROOT / "params.yaml", tmp_path))
+    apply_overrides(str(copy), [f"profile={profile}", f"dataset={dataset}"])
+    monkeypatch.chdir(tmp_path)
+    assert prompts.load().name == dataset
+    assert generate.load().profile.teacher.model == PARAMS["profiles"][profile]["teacher"]["model"]
+    assert filter.load().answer_format == PARAMS["profiles"][profile]["prompts"]["answer_format"]
+    assert train.load("70b").base.model == PARAMS["profiles"][profile]["base-70b"]["model"]
+    assert answer.load("8b").model.model == PARAMS["profiles"][profile]["base-8b"]["model"]
+    assert evaluate.load().split == "test"
+
+
+@pytest.mark.parametrize(
+    ("override", "load", "message"),
+    [
+        ("+generate.temprature=1", generate.load, r"params.yaml: generate.temprature: Extra inputs are not permitted, got 1"),
+        ("generate.num_samples=two", generate.load, r"params.yaml: generate.num_samples: .*integer.*, got 'two'"),
+        ("profiles.laptop.teacher.engine=vlm", generate.load, r"params.yaml: profiles.laptop.teacher.engine: .*'transformers'.*, got 'vlm'"),
+        ("datasets.laptop-math.columns.question=5", prompts.load, r"params.yaml: datasets.laptop-math.columns.question: .*string.*, got 5"),
+        ("filter.verify=maybe", filter.load, r"params.yaml: filter.verify: .*'reference' or 'none', got 'maybe'"),
+        ("train.seed=x", lambda: train.load("8b"), r"params.yaml: train.seed: .*, got 'x'"),
+        (
+            "profiles.laptop.train-8b.learning_rate=-1",
+            lambda: train.load("8b"),
+            r"params.yaml: profiles.laptop.train-8b.learning_rate: .*greater than 0, got -1",
+        ),
+        ("answer.split=train", lambda: answer.load("teacher"), r"params.yaml: answer.split: .*, got 'train'"),
+        ("evaluate.confidence=95", evaluate.load, r"params.yaml: evaluate.confidence: .*less than 1, got 95"),
+    ],
+)
+def test_a_wrong_value_is_named_with_its_place(override: str, load: Any, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy = Path(shutil.copy(ROOT / "params.yaml", tmp_path))
+    apply_overrides(str(copy), [override])
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match=message):
+        load()

@@ -1,0 +1,49 @@
+"""A clone of the working tree with a tiny setting, in which the whole graph has run once."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from dvc.utils.hydra import apply_overrides
+
+from tests.architecture.closure import ROOT
+
+NUM_TRAIN, NUM_TEST = 300, 40
+SECRETS = {"HF_TOKEN": "hf_plantedSecret0123456789", "OPENAI_API_KEY": "sk-plantedSecret9876543210"}
+ENVIRONMENT = os.environ | SECRETS | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1"}
+for name in ("DVC_ROOT", "DVC_STAGE", "PYTHONPATH"):
+    ENVIRONMENT.pop(name, None)
+
+
+def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+
+
+def make_clone(folder: Path) -> Path:
+    """The files that git would hold, as they are now, in a repository of their own."""
+    listed = run(ROOT, "git", "ls-files", "--cached", "--others", "--exclude-standard").stdout.splitlines()
+    for name in listed:
+        if (ROOT / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name, follow_symlinks=False)
+    for split, count in (("train", NUM_TRAIN), ("test", NUM_TEST), ("validation", NUM_TEST)):
+        path = folder / f"data/laptop/problems/{split}.jsonl"
+        path.write_text("".join(path.open().readlines()[:count]))
+    apply_overrides(str(folder / "params.yaml"), ["train-8b.num_epochs=1", "train-70b.num_epochs=1", "evaluate.num_resamples=1000"])
+    for command in (("init", "-q"), ("add", "-A"), ("-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "clone")):
+        assert run(folder, "git", *command).returncode == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = make_clone(tmp_path_factory.mktemp("clone"))
+    done = run(folder, "dvc", "repro")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (folder / "first.log").write_text(done.stdout + done.stderr)
+    run(folder, "git", "add", "-A")
+    run(folder, "git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "results")
+    return folder

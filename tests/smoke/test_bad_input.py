@@ -1,0 +1,109 @@
+"""Bad input: one clear error that says what, got, wanted and where to change it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dvc.utils.hydra import apply_overrides
+
+from tests.architecture.closure import ROOT
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A working folder with three good train rows, one validation and one test row of the laptop data set."""
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    for split, count in (("train", 3), ("validation", 1), ("test", 1)):
+        rows = (ROOT / f"data/laptop/problems/{split}.jsonl").open().readlines()[:count]
+        write(tmp_path, split, rows)
+    return tmp_path
+
+
+def write(folder: Path, split: str, lines: list[str]) -> None:
+    path = folder / f"data/sets/laptop-math/{split}.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(lines))
+
+
+def lines(folder: Path, split: str) -> list[str]:
+    return (folder / f"data/sets/laptop-math/{split}.jsonl").open().readlines()
+
+
+def fails(folder: Path, stage: str) -> str:
+    """What the stage prints as it fails: no traceback, and no output left behind."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "DVC_ROOT": str(folder)}
+    done = subprocess.run([sys.executable, "-m", f"stages.{stage}"], cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def test_broken_line_missing_column_and_duplicate_id_are_all_named_at_once(folder: Path) -> None:
+    first, second, third = lines(folder, "train")
+    no_answer = {name: value for name, value in json.loads(third).items() if name != "answer"}
+    write(folder, "train", [first, '{"id": \n', first, json.dumps(no_answer) + "\n", second])
+    error = fails(folder, "prompts").splitlines()
+    path = "data/sets/laptop-math/train.jsonl"
+    assert error[0] == "prompts: data set laptop-math has 3 bad rows; nothing was written:"
+    assert error[1].startswith(f"{path} line 2: broken JSON")
+    assert error[2] == f"{path} line 3: duplicate id: got 'train-0000' again, first at {path} line 1"
+    assert error[3].startswith(f"{path} line 4: missing column: answer is column 'answer'; the row has [")
+    assert not (folder / "data/prompts").exists()
+
+
+def test_the_list_of_bad_rows_has_a_limit(folder: Path) -> None:
+    write(folder, "train", ["x\n"] * 30)
+    error = fails(folder, "prompts").splitlines()
+    assert len(error) == 1 + 20 + 1
+    assert error[-1] == "and 10 more (prompts.max_problems_shown in params.yaml)"
+
+
+def test_an_empty_data_set(folder: Path) -> None:
+    write(folder, "train", [])
+    assert "data set laptop-math: got no rows for train, wanted at least one; see datasets.laptop-math.splits in params.yaml" in fails(folder, "prompts")
+
+
+def test_a_test_problem_inside_train_is_reported(folder: Path) -> None:
+    row = json.loads(lines(folder, "train")[0]) | {"id": "test-9"}
+    write(folder, "test", [json.dumps(row) + "\n"])
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-m", "stages.prompts"], cwd=folder, env=environment, capture_output=True, text=True, check=True)
+    assert "1 test questions stand in train word for word: test-9" in done.stderr
+    assert json.loads((folder / "metrics/prompts.json").read_text())["prompts"]["test_in_train"] == 1
+
+
+def test_an_unknown_task(folder: Path) -> None:
+    apply_overrides(str(folder / "params.yaml"), ["datasets.laptop-math.task=poetry"])
+    assert fails(folder, "prompts") == "params.yaml: datasets.laptop-math.task: got 'poetry', wanted one of ['math']\n"
+
+
+@pytest.mark.parametrize(
+    ("override", "error"),
+    [
+        ("+generate.temprature=1", "params.yaml: generate.temprature: Extra inputs are not permitted, got 1\n"),
+        ("generate.seed=one", "params.yaml: generate.seed: Input should be a valid integer, unable to parse string as an integer, got 'one'\n"),
+        ("profiles.laptop.teacher.model=models/no/such", "model models/no/such: got no such folder, wanted one, or a hub id"),
+    ],
+)
+def test_a_bad_param_of_generate(folder: Path, override: str, error: str) -> None:
+    prompts: dict[str, Any] = {"id": "p", "task": "math", "reference": "1", "solution": "", "messages": {"cot": [{"role": "user", "content": "x"}]}}
+    (folder / "data/prompts").mkdir(parents=True)
+    (folder / "data/prompts/train.jsonl").write_text(json.dumps(prompts) + "\n")
+    apply_overrides(str(folder / "params.yaml"), [override])
+    assert fails(folder, "generate").startswith(error)
+
+
+def test_a_model_folder_without_tokenizer(folder: Path) -> None:
+    model = folder / "data/laptop/models/teacher"
+    shutil.copytree(ROOT / "data/laptop/models/teacher", model)
+    (model / "tokenizer.json").unlink()
+    (folder / "data/prompts").mkdir(parents=True)
+    (folder / "data/prompts/train.jsonl").write_text("")
+    assert fails(folder, "generate").startswith(
+        "model data/laptop/models/teacher: got a folder without tokenizer.json, wanted model and tokenizer side by side"
+    )

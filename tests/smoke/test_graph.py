@@ -1,0 +1,145 @@
+"""The whole graph in a tiny setting: what an edit costs, and that nothing leaks."""
+
+import json
+import re
+import sqlite3
+from pathlib import Path
+
+import pytest
+from dvc.utils.hydra import apply_overrides
+
+from tests.smoke.conftest import NUM_TEST, NUM_TRAIN, SECRETS, run
+
+TRAINING = {"train-8b", "train-70b"}
+STUDENTS = {"answer@8b", "answer@70b"}
+ASKING = {"generate", "answer-teacher", "answer-base@8b", "answer-base@70b", *STUDENTS}
+ALL = {"prompts", "filter", "evaluate", *ASKING, *TRAINING}
+
+
+def repro(clone: Path) -> set[str]:
+    """The stages that `dvc repro` ran."""
+    done = run(clone, "dvc", "repro")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return set(re.findall(r"^Running stage '(.+)':$", done.stdout, re.MULTILINE))
+
+
+def num_asked(clone: Path, model: str = "%") -> int:
+    """Replies of a model that the ledger holds."""
+    query = "SELECT count(*) FROM replies WHERE model LIKE ?"
+    return sqlite3.connect(clone / ".potstill/ledger.sqlite").execute(query, (model,)).fetchone()[0]
+
+
+@pytest.fixture
+def restored(clone: Path) -> Path:
+    """The clone, brought back to its first results: from the run cache, so nothing may run."""
+    run(clone, "git", "checkout", "-q", ".")
+    run(clone, "dvc", "checkout", "-q")
+    assert repro(clone) == set()
+    return clone
+
+
+def edit(clone: Path, file: str, old: str = "", new: str = "\n# tidied\n") -> None:
+    path = clone / file
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new) if old else text + new)
+
+
+def set_params(clone: Path, *overrides: str) -> None:
+    apply_overrides(str(clone / "params.yaml"), list(overrides))
+
+
+def test_the_first_run_ran_every_stage_and_asked_each_prompt_once(clone: Path) -> None:
+    log = (clone / "first.log").read_text()
+    assert set(re.findall(r"^Running stage '(.+)':$", log, re.MULTILINE)) == ALL
+    # the teacher answers train once and test in two styles; each of four others answers test in two styles
+    assert num_asked(clone, "data/laptop/models/teacher") == NUM_TRAIN + 2 * NUM_TEST
+    assert num_asked(clone) == NUM_TRAIN + 5 * 2 * NUM_TEST
+
+
+def test_an_equal_run_elsewhere_gives_the_same_bytes_up_to_training(clone: Path, tmp_path: Path) -> None:
+    lock = (clone / "dvc.lock").read_text()
+    done = run(clone, "dvc", "repro", "-f", "-s", "prompts", "filter", "evaluate")
+    assert done.returncode == 0, done.stderr
+    assert (clone / "dvc.lock").read_text() == lock
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        lambda clone: edit(clone, "README.md", new="\nmore\n"),
+        lambda clone: edit(clone, "tests/tasks/test_math.py"),
+        lambda clone: set_params(clone, "profiles.llama.teacher.revision=0000", "datasets.gsm8k.licence=other"),
+    ],
+    ids=["README", "tests", "unselected profile and data set"],
+)
+def test_an_edit_of_what_no_stage_reads_costs_nothing(restored: Path, what: object) -> None:
+    assert callable(what)
+    what(restored)
+    assert repro(restored) == set()
+
+
+def test_tidying_a_prompt_file_runs_prompts_alone(restored: Path) -> None:
+    edit(restored, "stages/tasks/math/prompt.py")
+    edit(restored, "stages/prompts/check.py")
+    assert repro(restored) == {"prompts"}
+
+
+def test_tidying_an_answer_parser_runs_filter_and_evaluate(restored: Path) -> None:
+    edit(restored, "stages/tasks/math/answer.py")
+    assert repro(restored) == {"filter", "evaluate"}
+
+
+def test_tidying_an_engine_asks_nobody(restored: Path) -> None:
+    before = num_asked(restored)
+    edit(restored, "stages/sampling/transformers.py")
+    assert repro(restored) == ASKING
+    assert num_asked(restored) == before
+
+
+def test_a_scorer_runs_evaluate_alone(restored: Path) -> None:
+    edit(restored, "stages/evaluate/statistics.py")
+    set_params(restored, "evaluate.confidence=0.9")
+    assert repro(restored) == {"evaluate"}
+
+
+def test_a_value_of_train_70b_retrains_it_alone_and_back_again_costs_nothing(restored: Path) -> None:
+    teacher = num_asked(restored, "data/laptop/models/teacher")
+    set_params(restored, "train-70b.num_epochs=2")
+    ran = repro(restored)
+    assert ran == {"train-70b", "answer@70b", "evaluate"}
+    assert num_asked(restored, "data/laptop/models/teacher") == teacher
+    set_params(restored, "train-70b.num_epochs=1")
+    assert repro(restored) == set()
+
+
+def test_a_second_sample_asks_only_the_second_samples(restored: Path) -> None:
+    before = num_asked(restored, "data/laptop/models/teacher")
+    set_params(restored, "generate.num_samples=2")
+    assert repro(restored) == {"generate", "filter", "evaluate", *TRAINING, *STUDENTS}
+    assert num_asked(restored, "data/laptop/models/teacher") == before + NUM_TRAIN
+    report = json.loads((restored / "metrics/filter.json").read_text())["filter"]
+    assert report["rows"] == 2 * NUM_TRAIN
+    assert report["rejected"]["duplicate"] > 0
+
+
+def test_a_reworded_prompt_reruns_everything_after_it(restored: Path) -> None:
+    before = num_asked(restored, "data/laptop/models/teacher")
+    edit(restored, "stages/tasks/math/prompt.py", "Think step by step. Give the answer after", "Think step by step. Think. Give the answer after")
+    assert repro(restored) >= {"prompts", *ASKING, "filter", "evaluate"}
+    # the rich prompt is worded anew: every train prompt, and the test prompts in that style
+    assert num_asked(restored, "data/laptop/models/teacher") == before + NUM_TRAIN + NUM_TEST
+
+
+def test_no_secret_is_in_any_file(clone: Path) -> None:
+    for path in clone.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            assert not any(secret.encode() in content for secret in SECRETS.values()), path
+
+
+def test_metrics_and_params_have_short_names(clone: Path) -> None:
+    done = run(clone, "dvc", "metrics", "show", "--json")
+    metrics = json.loads(done.stdout)[""]["data"]
+    assert set(metrics["metrics/evaluate.json"]["data"]) == {"teacher", "base-8b", "base-70b", "8b", "70b"}, "lists stay out of the columns"
+    assert set(metrics["metrics/evaluate.json"]["data"]["8b"]) == {"plain", "cot"}
