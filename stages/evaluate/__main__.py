@@ -56,6 +56,7 @@ def describe(arm: Arm, graded: Graded, confidence: float) -> dict[str, Any]:
         "rows": num_rows,
         "accuracy": round(num_right / num_rows, 4),
         "interval": [round(bound, 4) for bound in wilson(num_right, num_rows, confidence)],
+        "confidence": confidence,
         **{outcome: round(graded.outcomes.count(outcome) / num_rows, 4) for outcome in ("unreadable", "cut_off", "unanswered")},
         "tokens_per_answer": round(sum(graded.completion_tokens) / num_rows, 2),
     }

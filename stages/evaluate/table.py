@@ -5,11 +5,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE
 from rich.console import Console
-from rich.table import Table
-
-ARMS = ("model", "asked", "accuracy %", "95 % interval", "unreadable %", "cut off %", "tokens per answer")
-COMPARISONS = ("first", "against", "difference, points", "95 % interval", "McNemar p")
+from rich.table import Column, Table
 
 
 def main() -> None:
@@ -17,17 +15,25 @@ def main() -> None:
     parser.add_argument("--markdown", action="store_true")
     markdown = parser.parse_args().markdown
     report = json.loads(Path("metrics/evaluate.json").read_text())
+    interval = f"{100 * report['arms'][0]['confidence']:g} % interval"
     for title, head, rows in (
-        ("Accuracy on the same questions", ARMS, [arm_row(arm) for arm in report["arms"]]),
-        ("Paired differences", COMPARISONS, [comparison_row(row) for row in report["comparisons"]]),
+        (
+            "Accuracy on the same questions",
+            ("model", "asked", "right %", interval, "unreadable %", "cut off %", "tokens"),
+            [arm_row(arm) for arm in report["arms"]],
+        ),
+        ("Paired differences", ("first", "against", "points", interval, "McNemar p"), [comparison_row(row) for row in report["comparisons"]]),
     ):
         if markdown:
             print("\n".join(["| " + " | ".join(line) + " |" for line in (head, ["---"] * len(head), *rows)]), end="\n\n")
         else:
-            table = Table(*head, title=title)
+            table = Table(*[Column(name, no_wrap=True) for name in head], title=title, box=SIMPLE, padding=(0, 1))
             for row in rows:
                 table.add_row(*row)
             Console().print(table)
+    agreement = json.loads(Path("metrics/filter.json").read_text())["filter"].get("teacher_agreement")
+    if agreement is not None:
+        print(f"The teacher's readable train completions agree with the references in {percent(agreement)} %.")
 
 
 def percent(share: float) -> str:

@@ -26,9 +26,11 @@ def main(student: str) -> None:
     import datasets
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.trainer_callback import ProgressCallback
     from trl.trainer.sft_trainer import SFTTrainer
 
     from stages.train import checkpoint, guard
+    from stages.train.progress import LossOnBar
 
     base, settings = params.base, params.profile
     source: dict[str, Any] = {} if Path(base.model).exists() else {"revision": base.revision}
@@ -47,6 +49,8 @@ def main(student: str) -> None:
         peft_config=to_lora_config(params) if params.train.method == "lora" else None,
         callbacks=[checkpoint.SaveByTime(CHECKPOINT_SECONDS)],
     )
+    trainer.remove_callback(ProgressCallback)
+    trainer.add_callback(LossOnBar)
     stop_ids = model.generation_config.eos_token_id or tokenizer.eos_token_id
     guard.loss_mask(trainer.train_dataset, {stop_ids} if isinstance(stop_ids, int) else set(stop_ids), num_truncated, student)
     resumed = checkpoint.latest(output)
