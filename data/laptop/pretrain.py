@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from ruamel.yaml import YAML
-from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 from data.laptop.problems import drill, story
 from stages.tasks.math.prompt import instruction
@@ -26,7 +26,7 @@ STYLES = ("plain", "cot")
 Row = tuple[list[int], list[float]]  # token ids, loss weight of each
 
 
-def prompt_text(tokenizer: PreTrainedTokenizerFast, style: str, question: str) -> str:
+def prompt_text(tokenizer: Any, style: str, question: str) -> str:
     messages = [
         {"role": "system", "content": instruction(style, "terse", "####", max_words=0)},
         {"role": "user", "content": question},
@@ -49,7 +49,7 @@ def draw_texts(rng: random.Random, mix: dict[str, Any], family: dict[str, Any], 
     return style, problem.question, answer if style == "plain" else f"{problem.solution} {answer}"
 
 
-def make_rows(tokenizer: PreTrainedTokenizerFast, rng: random.Random, count: int, mix: dict[str, Any], params: dict[str, Any], taken: set[str]) -> list[Row]:
+def make_rows(tokenizer: Any, rng: random.Random, count: int, mix: dict[str, Any], params: dict[str, Any], taken: set[str]) -> list[Row]:
     drawn = [draw_texts(rng, mix, params["problems"], taken) for _ in range(count)]
     prompts = tokenizer([prompt_text(tokenizer, s, q) for s, q, _ in drawn], add_special_tokens=False)["input_ids"]
     completions = tokenizer([text + tokenizer.eos_token for _, _, text in drawn], add_special_tokens=False)["input_ids"]
@@ -66,7 +66,7 @@ def batches(rows: list[Row], size: int, rng: random.Random) -> list[list[Row]]:
     return found
 
 
-def weighted_loss(model: LlamaForCausalLM, batch: list[Row]) -> torch.Tensor:
+def weighted_loss(model: Any, batch: list[Row]) -> torch.Tensor:
     width = max(len(ids) for ids, _ in batch)
     ids = torch.tensor([ids + [0] * (width - len(ids)) for ids, _ in batch])
     weights = torch.tensor([w + [0.0] * (width - len(w)) for _, w in batch])[:, 1:]
@@ -83,7 +83,7 @@ def learning_rate_factor(step: int, num_steps: int) -> float:
 
 
 @torch.no_grad()
-def accuracy(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, rows: list[dict[str, Any]], style: str) -> float:
+def accuracy(model: Any, tokenizer: Any, rows: list[dict[str, Any]], style: str) -> float:
     """Share of problems whose reply ends with the right answer, greedy."""
     model.eval()
     texts = [prompt_text(tokenizer, style, row["question"]) for row in rows]
@@ -103,7 +103,7 @@ def main(name: str) -> None:
     tokenizer = AutoTokenizer.from_pretrained(FOLDER / "tokenizer")
     splits = {s: [json.loads(line) for line in (FOLDER / "problems" / f"{s}.jsonl").open()] for s in params["problems"]["count"]}
     taken = {row["question"] for rows in splits.values() for row in rows}
-    model = LlamaForCausalLM(LlamaConfig(
+    model: Any = LlamaForCausalLM(LlamaConfig(
         **settings["shape"], head_dim=32, vocab_size=len(tokenizer), max_position_embeddings=params["tokenizer"]["context"],
         tie_word_embeddings=True, bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
     ))  # fmt: skip

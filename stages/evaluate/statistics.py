@@ -31,7 +31,7 @@ def compare(first: list[bool], second: list[bool], confidence: float, num_resamp
     discordant = only_first + only_second
     p = float(stats.binomtest(only_first, discordant).pvalue) if discordant else 1.0
     if len(differences) == 1 or not discordant:
-        interval = (float(differences.mean()),) * 2
+        interval = float(differences.mean()), float(differences.mean())
     else:
         found = stats.bootstrap(
             (differences,), np.mean, n_resamples=num_resamples, confidence_level=confidence, method="percentile", rng=np.random.default_rng(seed)

@@ -19,13 +19,18 @@ def main() -> None:
     for title, head, rows in (
         (
             "Accuracy on the same questions",
-            ("model", "asked", "right %", interval, "unreadable %", "cut off %", "tokens"),
+            ("model", "asked", "right %", interval, "unread-\nable %", "cut\noff %", "tokens"),
             [arm_row(arm) for arm in report["arms"]],
         ),
         ("Paired differences", ("first", "against", "points", interval, "McNemar p"), [comparison_row(row) for row in report["comparisons"]]),
     ):
         if markdown:
-            print("\n".join(["| " + " | ".join(line) + " |" for line in (head, ["---"] * len(head), *rows)]), end="\n\n")
+            print(
+                "\n".join(
+                    ["| " + " | ".join(line) + " |" for line in ([name.replace("-\n", "").replace("\n", " ") for name in head], ["---"] * len(head), *rows)]
+                ),
+                end="\n\n",
+            )
         else:
             table = Table(*[Column(name, no_wrap=True) for name in head], title=title, box=SIMPLE, padding=(0, 1))
             for row in rows:

@@ -61,7 +61,8 @@ def main(student: str) -> None:
     out = Path("models") / student
     trainer.model.save_pretrained(out, safe_serialization=True)
     tokenizer.save_pretrained(out)
-    write_metrics(student, trainer.state.log_history, {"examples": len(train), "truncated": num_truncated, "validation_loss": loss})
+    curve = loss_curve(trainer.state.log_history, params.train.log_every_steps)
+    write_metrics(student, curve, {"examples": len(train), "truncated": num_truncated, "validation_loss": loss})
     shutil.rmtree(output)
 
 
@@ -88,8 +89,7 @@ def to_sft_config(params: Params, output: Path, use_cpu: bool) -> Any:
         bf16=settings.precision == "bfloat16",
         gradient_checkpointing=not use_cpu,
         use_cpu=use_cpu,
-        logging_first_step=True,
-        logging_steps=train.log_every_steps,
+        logging_steps=1,  # averaged in `write_metrics`: the trainer's own mean forgets what came before a resume
         save_strategy="no",  # SaveByTime does it
         save_total_limit=2,
         eval_strategy="no",
@@ -107,15 +107,21 @@ def to_lora_config(params: Params) -> Any:
     )
 
 
-def write_metrics(student: str, history: list[dict[str, float]], counts: dict[str, Any]) -> None:
+def write_metrics(student: str, curve: list[tuple[int, float]], counts: dict[str, Any]) -> None:
     """metrics/train-8b.json and the loss curve; no durations, which differ from run to run."""
-    steps = [entry for entry in history if "loss" in entry]
-    report = {name: value for name, value in counts.items() if value is not None} | {"steps": int(history[-1]["step"]), "loss": steps[-1]["loss"]}
-    rounded = {name: round(value, 4) if isinstance(value, float) else value for name, value in report.items()}
+    report = {**counts, "steps": curve[-1][0], "loss": curve[-1][1]}
+    rounded = {name: round(value, 4) if isinstance(value, float) else value for name, value in report.items() if value is not None}
     Path("metrics").mkdir(exist_ok=True)
     Path(f"metrics/train-{student}.json").write_text(json.dumps({f"train-{student}": rounded}, indent=2) + "\n")
     with Path(f"metrics/train-{student}.csv").open("w", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows([("step", "loss"), *((int(entry["step"]), round(entry["loss"], 4)) for entry in steps)])
+        csv.writer(file, lineterminator="\n").writerows([("step", "loss"), *((step, round(loss, 4)) for step, loss in curve)])
+
+
+def loss_curve(history: list[dict[str, float]], every: int) -> list[tuple[int, float]]:
+    """(last step, mean loss) of each `every` steps, from a log that holds every step."""
+    steps = [(int(entry["step"]), entry["loss"]) for entry in history if "loss" in entry]
+    chunks = [steps[i : i + every] for i in range(0, len(steps), every)]
+    return [(chunk[-1][0], sum(loss for _, loss in chunk) / len(chunk)) for chunk in chunks]
 
 
 if __name__ == "__main__":

@@ -76,8 +76,7 @@ def test_kill_minus_nine_leaves_whole_batches(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite"
     with subprocess.Popen([sys.executable, "-c", FILL, str(path)], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        for _ in range(20):
-            last = process.stdout.readline()
+        last = [process.stdout.readline() for _ in range(20)][-1]
         process.kill()
     (count,) = sqlite3.connect(path).execute("SELECT count(*) FROM replies").fetchone()
     assert count % 100 == 0

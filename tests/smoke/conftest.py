@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from secrets import token_hex
 
 import pytest
 from dvc.utils.hydra import apply_overrides
@@ -12,7 +13,7 @@ from dvc.utils.hydra import apply_overrides
 from tests.architecture.closure import ROOT
 
 NUM_TRAIN, NUM_TEST = 300, 40
-SECRETS = {"HF_TOKEN": "hf_plantedSecret0123456789", "OPENAI_API_KEY": "sk-plantedSecret9876543210"}
+SECRETS = {name: f"planted-{token_hex(16)}" for name in ("HF_TOKEN", "OPENAI_API_KEY")}
 ENVIRONMENT = os.environ | SECRETS | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1"}
 for name in ("DVC_ROOT", "DVC_STAGE", "PYTHONPATH"):
     ENVIRONMENT.pop(name, None)

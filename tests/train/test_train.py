@@ -11,7 +11,9 @@ import pytest
 from dvc.utils.hydra import apply_overrides
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from stages.train.__main__ import to_lora_config, to_sft_config
+from stages.sampling.request import Model, Request
+from stages.sampling.transformers import TransformersEngine
+from stages.train.__main__ import loss_curve, to_lora_config, to_sft_config
 from stages.train.params import load
 from tests.architecture.closure import ROOT
 
@@ -78,9 +80,18 @@ def test_a_row_over_the_context_stops_the_run_in_one_sentence(tmp_path: Path) ->
     assert "Traceback" not in done.stderr
 
 
-def test_a_lora_student_is_saved_as_an_adapter_that_answers(tmp_path: Path) -> None:
+def test_a_lora_student_is_saved_as_an_adapter_that_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     done = run(tmp_path, [ROW] * 8, "train.method=lora", "train-8b.num_epochs=1")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "models/8b/adapter_model.safetensors").exists()
     report = json.loads((tmp_path / "metrics/train-8b.json").read_text())["train-8b"]
     assert (report["examples"], report["truncated"], report["steps"]) == (8, 0, 1)
+    monkeypatch.chdir(tmp_path)  # the adapter names its base by the path in params.yaml
+    request = Request("p", "plain", tuple((message["role"], message["content"]) for message in ROW["prompt"]), 0, 0, 16, 0.0, 1.0, 0)
+    ((_, reply),) = next(TransformersEngine(Model("transformers", "models/8b", "", "float32")).ask([request]))
+    assert reply.completion_tokens > 0
+
+
+def test_the_curve_is_the_mean_of_its_steps() -> None:
+    history = [{"step": 1, "loss": 4.0}, {"step": 2, "loss": 2.0}, {"step": 2, "eval_loss": 9.0}, {"step": 3, "loss": 1.0}]
+    assert loss_curve(history, 2) == [(2, 3.0), (3, 1.0)]
