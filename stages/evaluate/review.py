@@ -43,12 +43,12 @@ def leaves(diff: Any, mark: str, name: str = "") -> list[tuple[str, dict[str, An
         return []
     if mark in diff:
         return [(name, diff)]
-    return [leaf for key, value in diff.items() for leaf in leaves(value, mark, key)]
+    return [leaf for key, value in sorted(diff.items()) for leaf in leaves(value, mark, key)]
 
 
 def metric_row(name: str, row: dict[str, Any]) -> tuple[str, Any, Any, str]:
     change = row.get("diff")
-    return name, row["old"], row["new"], "" if change is None else f"{change:+.4g}"
+    return name, row["old"], row["new"], "" if change is None else f"{round(change, 4):+,}"
 
 
 def table(head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:

@@ -1,5 +1,9 @@
 """dvc.yaml says what each stage reads, and nothing it says switches the run cache off."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -64,3 +68,10 @@ def test_every_profile_and_data_set_has_every_bound_param(section: str, choice: 
             for key in path.split(".") if path else []:
                 assert key in found, f"{section}.{option}.{path}, which {stage} binds"
                 found = found[key]
+
+
+def test_the_lock_matches_params_and_code() -> None:
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    done = subprocess.run(["dvc", "repro", "--allow-missing", "--dry"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert [line for line in done.stdout.splitlines() if line.startswith("Running stage")] == [], "run `dvc repro` and commit dvc.lock"

@@ -1,6 +1,6 @@
 """How a math problem is put to a model.
 
-The two styles follow arXiv 2410.18588, section 3: `plain` asks for the answer alone, `cot` asks for
+The two styles follow arXiv 2410.18588: `plain` asks for the answer alone, `cot` asks for
 the reasoning first (chain-of-thought, arXiv 2201.11903). The wording is our own.
 """
 
