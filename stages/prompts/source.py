@@ -50,6 +50,12 @@ def parse_line(line: str) -> dict[str, Any] | str:
 def read_hub(hub: Hub, split: str) -> Iterator[Located]:
     import datasets
 
-    rows = datasets.load_dataset(hub.id, hub.config, revision=hub.revision, split=split)
+    try:
+        rows = datasets.load_dataset(hub.id, hub.config, revision=hub.revision, split=split)
+    except (OSError, ValueError) as error:  # not found, no access, no network, no such split
+        raise SystemExit(
+            f"prompts: hub data set {hub.id} at {hub.revision}, split {split}: {error}; check `hub` in params.yaml, the network and HF_TOKEN, "
+            "or put the rows into the data set's folder in data/sets"
+        ) from None
     for number, row in enumerate(rows):
         yield f"{hub.id} {split} row {number}", dict(row)

@@ -57,15 +57,19 @@ class TransformersEngine:
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
         source: dict[str, Any] = {} if Path(model.name).exists() else {"revision": model.revision}
-        self._tokenizer: Any = AutoTokenizer.from_pretrained(model.name, **source)
+        device_map = "auto" if torch.cuda.is_available() else None
+        dtype = getattr(torch, resolve_precision(model.precision))
+        try:
+            self._tokenizer: Any = AutoTokenizer.from_pretrained(model.name, **source)
+            self._model: Any = AutoModelForCausalLM.from_pretrained(model.name, dtype=dtype, device_map=device_map, use_safetensors=True, **source)
+        except OSError as error:  # not found, no access, no network, no safetensors
+            raise SystemExit(
+                f"model {model.name} at {model.revision}: {error}\nCheck `model` and `revision` in params.yaml, the network and HF_TOKEN."
+            ) from None
         if self._tokenizer.chat_template is None:
             raise SystemExit(f"model {model.name}: its tokenizer has no chat template, wanted one that words messages; use an instruct model")
         if self._tokenizer.pad_token is None:
             self._tokenizer.pad_token = self._tokenizer.eos_token
-        device_map = "auto" if torch.cuda.is_available() else None
-        self._model: Any = AutoModelForCausalLM.from_pretrained(
-            model.name, dtype=getattr(torch, resolve_precision(model.precision)), device_map=device_map, use_safetensors=True, **source
-        )
         self._model.eval()
         stop = self._model.generation_config.eos_token_id or self._tokenizer.eos_token_id
         self._stop = set(stop if isinstance(stop, list) else [stop])
@@ -90,18 +94,22 @@ class TransformersEngine:
 
         inputs = self._tokenizer.pad({"input_ids": prompts}, padding_side="left", return_tensors="pt").to(self._model.device)
         width = inputs["input_ids"].shape[1]
-        max_new_tokens = min(requests[0].max_tokens, self._model.config.max_position_embeddings - width)
+        # each row has the room that its own prompt leaves in the context, whatever its neighbours' length
+        room = [min(requests[0].max_tokens, self._model.config.max_position_embeddings - len(prompt)) for prompt in prompts]
         with torch.inference_mode():
             out = self._model.generate(
                 **inputs,
-                max_new_tokens=max_new_tokens,
+                max_new_tokens=max(room),
                 do_sample=False,
                 logits_processor=logits_processors(requests),
                 pad_token_id=self._tokenizer.pad_token_id,
                 # the model's own sampling defaults must not play a part
                 temperature=None, top_p=None, top_k=None,
             )  # fmt: skip
-        return [(request, self._reply(ids[width:].tolist(), len(prompt))) for request, prompt, ids in zip(requests, prompts, out, strict=True)]
+        return [
+            (request, self._reply(ids[width : width + most].tolist(), len(prompt)))
+            for request, prompt, most, ids in zip(requests, prompts, room, out, strict=True)
+        ]
 
     def _reply(self, ids: list[int], prompt_tokens: int) -> Reply:
         end = next((i for i, token in enumerate(ids) if token in self._stop), None)

@@ -34,11 +34,16 @@ def main(student: str) -> None:
 
     base, settings = params.base, params.profile
     source: dict[str, Any] = {} if Path(base.model).exists() else {"revision": base.revision}
-    tokenizer: Any = AutoTokenizer.from_pretrained(base.model, **source)
+    try:
+        tokenizer: Any = AutoTokenizer.from_pretrained(base.model, **source)
+        model: Any = AutoModelForCausalLM.from_pretrained(base.model, dtype=getattr(torch, settings.precision), use_safetensors=True, **source)
+    except OSError as error:  # not found, no access, no network, no safetensors
+        raise SystemExit(
+            f"train-{student}: model {base.model} at {base.revision}: {error}\nCheck `model` and `revision` in params.yaml, the network and HF_TOKEN."
+        ) from None
     train, validation = read_rows(DATA / "train.jsonl"), read_rows(DATA / "validation.jsonl")
     lengths = [len(tokenizer.apply_chat_template(row["prompt"] + row["completion"], return_dict=False)) for row in train]
     num_truncated = guard.overlong(lengths, settings.max_length, params.train.overlong, student)
-    model: Any = AutoModelForCausalLM.from_pretrained(base.model, dtype=getattr(torch, settings.precision), use_safetensors=True, **source)
     output = checkpoint.folder(student, params, [DATA / "train.jsonl", DATA / "validation.jsonl"])
     trainer: Any = SFTTrainer(
         model=model,

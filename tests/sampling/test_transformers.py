@@ -35,6 +35,16 @@ def test_a_reply_does_not_depend_on_its_batch(engine: TransformersEngine, temper
     assert [ask(engine, [request])[request] for request in asked[:6]] == [together[request] for request in asked[:6]]
 
 
+def test_each_row_has_the_room_that_its_own_prompt_leaves(engine: TransformersEngine) -> None:
+    short = requests(1, 0.0)[0]
+    long = replace(short, messages=(("user", "1 + 1 = " * 60),))  # 240 tokens of content and 9 of template
+    together = ask(engine, [short, long])
+    assert together[short] == ask(engine, [short])[short]
+    assert together[long] == ask(engine, [long])[long]
+    assert together[long].prompt_tokens + together[long].completion_tokens <= 256
+    assert together[short].completion_tokens > 256 - together[long].prompt_tokens
+
+
 def test_samples_and_seeds_differ_and_repeat(engine: TransformersEngine) -> None:
     first = requests(16, 1.5)
     other_sample, other_seed = [replace(r, sample=1) for r in first], [replace(r, seed=8) for r in first]

@@ -107,3 +107,22 @@ def test_a_model_folder_without_tokenizer(folder: Path) -> None:
     assert fails(folder, "generate").startswith(
         "model data/laptop/models/teacher: got a folder without tokenizer.json, wanted model and tokenizer side by side"
     )
+
+
+@pytest.mark.parametrize(
+    ("stage", "overrides", "error"),
+    [
+        ("prompts", ["dataset=gsm8k"], "prompts: hub data set openai/gsm8k at e53f048856ff4f594e959d75785d2c2d37b678ee, split train: "),
+        ("generate", ["profile=llama"], "model meta-llama/Llama-3.1-405B-Instruct at be673f326cab4cd22ccfef76109faf68e41aa5f1: "),
+    ],
+)
+def test_a_hub_that_cannot_be_reached_is_said_without_a_traceback(
+    folder: Path, stage: str, overrides: list[str], error: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_HOME", str(folder / "hub"))  # nothing is cached there
+    prompt = {"id": "p", "task": "math", "reference": "1", "solution": "", "messages": {"cot": [{"role": "user", "content": "x"}]}}
+    (folder / "data/prompts").mkdir(parents=True)
+    (folder / "data/prompts/train.jsonl").write_text(json.dumps(prompt) + "\n")
+    apply_overrides(str(folder / "params.yaml"), overrides)
+    assert error in fails(folder, stage)
