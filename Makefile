@@ -2,8 +2,10 @@
 VENV := .venv
 BIN := $(abspath $(VENV))/bin
 BASE_PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3))
-# the package installer's local folders, where one is configured: uv does not read pip's configuration
-FIND_LINKS = $(shell $(BASE_PYTHON) -m pip config get global.find-links 2>/dev/null)
+# pip's local folders, where they are configured: uv does not read pip's configuration
+FIND_LINKS = $(or $(PIP_FIND_LINKS),$(shell $(BASE_PYTHON) -m pip config get global.find-links 2>/dev/null))
+# a torch that lies there is taken as it is; else uv looks for the build that fits the machine's GPU, or the CPU build
+TORCH_BACKEND = $(if $(FIND_LINKS),,--torch-backend=auto)
 export PATH := $(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 
@@ -25,11 +27,10 @@ setup: $(VENV)/.installed
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(BASE_PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else "Potstill needs Python 3.11 to 3.13, got %d.%d; set BASE_PYTHON=/path/to/python3.11" % v)'
-	@if command -v uv >/dev/null; then \
-		uv venv --quiet --allow-existing --python $(BASE_PYTHON) $(VENV) && \
-		UV_FIND_LINKS="$(FIND_LINKS)" uv pip install --python $(BIN)/python --torch-backend=auto -e '.[dev]' -c constraints.txt; \
+	@if command -v uv >/dev/null && uv venv --quiet --clear --python $(BASE_PYTHON) $(VENV) && UV_FIND_LINKS="$(FIND_LINKS)" \
+		uv pip install --python $(BIN)/python $(TORCH_BACKEND) -e '.[dev]' -c constraints.txt; then :; \
 	else \
-		$(BASE_PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet -e '.[dev]' -c constraints.txt; \
+		$(BASE_PYTHON) -m venv --clear $(VENV) && $(BIN)/python -m pip install --quiet -e '.[dev]' -c constraints.txt; \
 	fi
 	@touch $@
 
