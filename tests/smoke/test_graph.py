@@ -143,3 +143,23 @@ def test_metrics_and_params_have_short_names(clone: Path) -> None:
     metrics = json.loads(done.stdout)[""]["data"]
     assert set(metrics["metrics/evaluate.json"]["data"]) == {"teacher", "base-8b", "base-70b", "8b", "70b"}, "lists stay out of the columns"
     assert set(metrics["metrics/evaluate.json"]["data"]["8b"]) == {"plain", "cot"}
+
+
+def test_a_review_shows_the_change_and_every_plot(restored: Path) -> None:
+    set_params(restored, "evaluate.confidence=0.9")
+    assert repro(restored) == {"evaluate"}
+    done = run(restored, "python", "-m", "stages.evaluate.review", "HEAD")
+    assert done.returncode == 0, done.stderr
+    review = restored / "review"
+    assert "| evaluate.confidence | 0.95 | 0.9 |" in (review / "review.md").read_text()
+    pictures = {path.name: path.read_bytes() for path in review.glob("*.png")}
+    assert set(pictures) == {"accuracy.png", "rejected.png", "train-8b.png", "train-70b.png"}
+    assert all(content.startswith(b"\x89PNG") for content in pictures.values())
+    assert run(restored, "git", "status", "--porcelain", "review").stdout == ""
+
+
+def test_the_result_table_is_printed(restored: Path) -> None:
+    done = run(restored, "python", "-m", "stages.evaluate.table", "--markdown")
+    assert done.returncode == 0, done.stderr
+    assert "| model | asked | right % | 95 % interval | unreadable % | cut off % | tokens |" in done.stdout
+    assert "| 70b plain | teacher cot |" in done.stdout
