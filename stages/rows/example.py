@@ -34,8 +34,3 @@ def write_rows(path: Path, rows: list[Example] | list[Rejected]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8") as file:
         file.writelines(row.model_dump_json() + "\n" for row in rows)
-
-
-def read_examples(path: Path) -> list[Example]:
-    with path.open(encoding="utf-8") as lines:
-        return [Example.model_validate_json(line) for line in lines]
