@@ -9,15 +9,15 @@ import tempfile
 import time
 from pathlib import Path
 
-from stages.sampling.ledger import Ledger
+from stages.sampling.ledger.store import Ledger
 from stages.sampling.request import Model, Reply
 
 NUM_REPLIES, BATCH = 100_000, 128
-MODEL = Model("transformers", "org/model", "a" * 40, "float32")
+MODEL = Model("transformers", "org/model", "a" * 40, "float32", 0.0, 0.0)
 
 
 def main() -> None:
-    replies = [(f"{i:064x}", Reply("x" * 1000, "stop", 60, 40)) for i in range(NUM_REPLIES)]
+    replies = [(i.to_bytes(32), Reply("x" * 1000, "stop", 60, 40, "", "")) for i in range(NUM_REPLIES)]
     keys = [key for key, _ in replies]
     with tempfile.TemporaryDirectory(dir=".") as folder:
         path = Path(folder) / "ledger.sqlite"
@@ -36,12 +36,12 @@ def main() -> None:
     print(f"sqlite / jsonl: puts {put_lines / put_sqlite:.2f}, gets {get_lines / get_sqlite:.2f}")
 
 
-def jsonl(path: Path, replies: list[tuple[str, Reply]]) -> tuple[float, float]:
+def jsonl(path: Path, replies: list[tuple[bytes, Reply]]) -> tuple[float, float]:
     """Seconds to append and fsync all replies batch by batch, and to read them back into a dict."""
     start = time.perf_counter()
     with path.open("w") as file:
         for i in range(0, len(replies), BATCH):
-            file.writelines(json.dumps([key, reply.text, reply.finish_reason]) + "\n" for key, reply in replies[i : i + BATCH])
+            file.writelines(json.dumps([key.hex(), reply.text, reply.finish_reason]) + "\n" for key, reply in replies[i : i + BATCH])
             file.flush()
             os.fsync(file.fileno())
     put = time.perf_counter() - start

@@ -1,53 +1,71 @@
-"""Ask one model every test prompt in each style, greedy: `python -m stages.answer teacher`."""
+"""Ask one model every test prompt in each style, greedy: `python -m stages.answer teacher [--dry-run]`."""
 
 import sys
-from dataclasses import asdict
+from collections.abc import Iterator
 from pathlib import Path
 
 from stages.answer.params import Params, load
 from stages.models.local import check, digest
 from stages.rows.completion import Completion, write_completions
-from stages.rows.prompt import Prompt, read_prompts
-from stages.sampling.engine import ask_all
-from stages.sampling.ledger import Ledger, default_path
+from stages.rows.prompt import stream_prompts
+from stages.sampling.asking import Plan, ask, replies, survey
+from stages.sampling.ledger.store import Ledger, default_path
 from stages.sampling.parent import die_with_parent
 from stages.sampling.request import Model, Request
 
 
-def main(who: str) -> None:
+def main(who: str, dry_run: bool) -> None:
     die_with_parent()
     params = load(who)
-    requests = to_requests(read_prompts(Path(f"data/prompts/{params.answer.split}.jsonl")), params)
+    ledger = Ledger(default_path())
+    plan = survey(to_model(who, params), lambda: to_requests(params), ledger)
+    if dry_run:
+        return
+    ask(plan, params.sampling, ledger)
+    write_completions(Path(f"data/answers/{who}.jsonl"), to_completions(plan, ledger))
+
+
+def to_model(who: str, params: Params) -> Model:
+    """The teacher, a base, or a student that was tuned here, which is asked as its base is."""
     asked, own = params.model, Path("models") / who
     if who == "teacher" or who.startswith("base-"):
-        check(asked.model, asked.revision)
-        model = Model(asked.engine, asked.model, asked.revision, asked.precision)
-    else:
-        model = Model(asked.engine, str(own), digest(own), asked.precision)
-    replies = ask_all(model, requests, Ledger(default_path()))
-    completions = [
-        Completion(id=request.prompt_id, style=request.style, sample=request.sample, **asdict(reply)) for request, reply in zip(requests, replies, strict=True)
-    ]
-    write_completions(Path(f"data/answers/{who}.jsonl"), completions)
+        if asked.engine != "openai":
+            check(asked.model, asked.revision)
+        return Model(asked.engine, asked.model, asked.revision, asked.precision, asked.prompt_price, asked.completion_price)
+    if asked.engine == "openai":
+        raise SystemExit(f"answer {who}: got engine openai, wanted one that loads {own} on this machine or cluster; see base-{who} in params.yaml")
+    return Model(asked.engine, str(own), digest(own), asked.precision, asked.prompt_price, asked.completion_price)
 
 
-def to_requests(prompts: list[Prompt], params: Params) -> list[Request]:
-    return [
-        Request(
-            prompt_id=prompt.id,
-            style=style,
-            messages=tuple((message.role, message.content) for message in prompt.messages[style]),
-            sample=0,
-            seed=0,
-            max_tokens=getattr(params.max_tokens, style),
-            temperature=0.0,
-            top_p=1.0,
-            top_k=0,
+def to_requests(params: Params) -> Iterator[Request]:
+    for style in params.answer.styles:
+        for prompt in stream_prompts(Path(f"data/prompts/{params.answer.split}.jsonl")):
+            yield Request(
+                prompt_id=prompt.id,
+                style=style,
+                messages=tuple((message.role, message.content) for message in prompt.messages[style]),
+                sample=0,
+                seed=0,
+                max_tokens=getattr(params.max_tokens, style),
+                temperature=0.0,
+                top_p=1.0,
+                top_k=0,
+            )
+
+
+def to_completions(plan: Plan, ledger: Ledger) -> Iterator[Completion]:
+    for request, reply in replies(plan, ledger):
+        yield Completion(
+            id=request.prompt_id,
+            style=request.style,
+            sample=request.sample,
+            text=reply.text,
+            finish_reason=reply.finish_reason,
+            error=reply.error,
+            prompt_tokens=reply.prompt_tokens,
+            completion_tokens=reply.completion_tokens,
         )
-        for style in params.answer.styles
-        for prompt in prompts
-    ]
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], "--dry-run" in sys.argv[2:])

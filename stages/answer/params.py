@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 
+from stages.sampling.limits import Limits
+
 
 class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -22,14 +24,17 @@ class MaxTokens(Section):
 
 
 class Model(Section):
-    engine: Literal["transformers"]
+    engine: Literal["transformers", "vllm", "ray-transformers", "ray-vllm", "openai"]
     model: str
     revision: str
     precision: Literal["float32", "bfloat16", "auto"]
+    prompt_price: Annotated[float, Field(ge=0)]  # for a million tokens
+    completion_price: Annotated[float, Field(ge=0)]
 
 
 class Params(Section):
     answer: Answer
+    sampling: Limits
     max_tokens: MaxTokens
     model: Model
 
@@ -39,7 +44,7 @@ def load(who: str) -> Params:
     document = YAML(typ="safe").load(Path("params.yaml"))
     name, section = document["profile"], who if who == "teacher" or who.startswith("base-") else f"base-{who}"
     profile = document["profiles"][name]
-    bound = {"answer": document["answer"], "max_tokens": profile["max_tokens"], "model": profile[section]}
+    bound = {"answer": document["answer"], "sampling": document["sampling"], "max_tokens": profile["max_tokens"], "model": profile[section]}
     where = {"max_tokens": f"profiles.{name}.max_tokens", "model": f"profiles.{name}.{section}"}
     try:
         return Params.model_validate(bound)

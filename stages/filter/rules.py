@@ -9,7 +9,7 @@ from stages.rows.example import Example, Rejected
 from stages.rows.prompt import Message, Prompt
 from stages.tasks.answers import IS_RIGHT, NORMALISE, READ, WRITE
 
-REASONS = ("unanswered", "cut_off", "unreadable", "wrong", "no_reasoning", "duplicate")
+REASONS = ("unanswered", "content_filter", "cut_off", "unreadable", "wrong", "no_reasoning", "duplicate")
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,9 @@ class Judged:
 def judge(completion: Completion, prompt: Prompt, params: Params) -> Judged:
     """What becomes of the teacher's completion. "Could not be read" is not "wrong"."""
     if completion.finish_reason == "unanswered":
-        return Judged(reject(completion, "unanswered", "the engine gave no reply"), None)
+        return Judged(reject(completion, "unanswered", completion.error), None)
+    if completion.finish_reason == "content_filter":
+        return Judged(reject(completion, "content_filter", "withheld by the endpoint"), None)
     if completion.finish_reason == "length":
         return Judged(reject(completion, "cut_off", f"{completion.completion_tokens} tokens and no end"), None)
     reading = READ[prompt.task](completion.text, params.completion_format)

@@ -1,17 +1,17 @@
-"""Ask the teacher every train prompt and keep its raw replies: `python -m stages.generate`."""
+"""Ask the teacher every train prompt and keep its raw replies: `python -m stages.generate [--dry-run]`."""
 
 import json
 import sys
 from collections import Counter
-from dataclasses import asdict
+from collections.abc import Iterator
 from pathlib import Path
 
 from stages.generate.params import Params, load
 from stages.models.local import check, digest
 from stages.rows.completion import Completion, write_completions
-from stages.rows.prompt import Prompt, read_prompts
-from stages.sampling.engine import ask_all
-from stages.sampling.ledger import Ledger, default_path
+from stages.rows.prompt import stream_prompts
+from stages.sampling.asking import Plan, ask, replies, survey
+from stages.sampling.ledger.store import Ledger, default_path
 from stages.sampling.parent import die_with_parent
 from stages.sampling.request import Model, Request
 
@@ -19,49 +19,70 @@ PROMPTS = Path("data/prompts/train.jsonl")
 RECORDED = Path("data/prompts/recorded.jsonl")
 
 
-def main() -> None:
+def main(dry_run: bool) -> None:
     die_with_parent()
     params = load()
-    requests = to_requests(read_prompts(PROMPTS), params)
-    teacher = params.profile.teacher
-    if params.recorded:
-        model = Model("recorded", str(RECORDED), digest(RECORDED), "auto")
-    else:
-        check(teacher.model, teacher.revision)
-        model = Model(teacher.engine, teacher.model, teacher.revision, teacher.precision)
-    replies = ask_all(model, requests, Ledger(default_path()))
-    completions = [
-        Completion(id=request.prompt_id, style=request.style, sample=request.sample, **asdict(reply)) for request, reply in zip(requests, replies, strict=True)
-    ]
-    write_completions(Path("data/completions/completions.jsonl"), completions)
-    ends = Counter(completion.finish_reason for completion in completions)
-    counts = {"prompts": len(completions) // params.generate.num_samples, "completions": len(completions)}
-    counts |= {reason: ends[reason] for reason in ("stop", "length", "unanswered")}
-    counts |= {"completion_tokens": sum(completion.completion_tokens for completion in completions)}
+    model, ledger = to_model(params), Ledger(default_path())
+    plan = survey(model, lambda: to_requests(params), ledger)
+    if dry_run:
+        return
+    ask(plan, params.sampling, ledger)
+    counts: Counter[str] = Counter()
+    write_completions(Path("data/completions/completions.jsonl"), to_completions(plan, ledger, counts))
+    report = {"prompts": len(plan.keys) // params.generate.num_samples, "completions": len(plan.keys)}
+    report |= {name: counts[name] for name in ("stop", "length", "content_filter", "unanswered", "prompt_tokens", "completion_tokens")}
+    report |= {"cost": round(model.cost(counts["prompt_tokens"], counts["completion_tokens"]), 4)}
     Path("metrics").mkdir(exist_ok=True)
-    Path("metrics/generate.json").write_text(json.dumps({"generate": counts}, indent=2) + "\n")
-    print(f"generate: {counts}", file=sys.stderr)
+    Path("metrics/generate.json").write_text(json.dumps({"generate": report}, indent=2) + "\n")
+    print(f"generate: {report}", file=sys.stderr)
 
 
-def to_requests(prompts: list[Prompt], params: Params) -> list[Request]:
+def to_model(params: Params) -> Model:
+    """The teacher, or the completions that the data set brings along."""
+    if params.recorded:
+        return Model("recorded", str(RECORDED), digest(RECORDED), "auto", 0.0, 0.0)
+    teacher = params.profile.teacher
+    if teacher.engine != "openai":
+        check(teacher.model, teacher.revision)
+    return Model(teacher.engine, teacher.model, teacher.revision, teacher.precision, teacher.prompt_price, teacher.completion_price)
+
+
+def to_requests(params: Params) -> Iterator[Request]:
     """Every prompt `num_samples` times, in prompt order."""
-    sampling = params.generate
-    return [
-        Request(
-            prompt_id=prompt.id,
-            style=params.style,
-            messages=tuple((message.role, message.content) for message in prompt.messages[params.style]),
-            sample=sample,
-            seed=sampling.seed,
-            max_tokens=getattr(params.profile.max_tokens, params.style),
-            temperature=sampling.temperature,
-            top_p=sampling.top_p,
-            top_k=sampling.top_k,
+    sampling, style = params.generate, params.style
+    for prompt in stream_prompts(PROMPTS):
+        messages = tuple((message.role, message.content) for message in prompt.messages[style])
+        for sample in range(sampling.num_samples):
+            yield Request(
+                prompt_id=prompt.id,
+                style=style,
+                messages=messages,
+                sample=sample,
+                seed=sampling.seed,
+                max_tokens=getattr(params.profile.max_tokens, style),
+                temperature=sampling.temperature,
+                top_p=sampling.top_p,
+                top_k=sampling.top_k,
+            )
+
+
+def to_completions(plan: Plan, ledger: Ledger, counts: Counter[str]) -> Iterator[Completion]:
+    """The replies in prompt order; `counts` adds up their ends and tokens."""
+    for request, reply in replies(plan, ledger):
+        counts[reply.finish_reason] += 1
+        counts["prompt_tokens"] += reply.prompt_tokens
+        counts["completion_tokens"] += reply.completion_tokens
+        yield Completion(
+            id=request.prompt_id,
+            style=request.style,
+            sample=request.sample,
+            text=reply.text,
+            finish_reason=reply.finish_reason,
+            error=reply.error,
+            prompt_tokens=reply.prompt_tokens,
+            completion_tokens=reply.completion_tokens,
         )
-        for prompt in prompts
-        for sample in range(sampling.num_samples)
-    ]
 
 
 if __name__ == "__main__":
-    main()
+    main("--dry-run" in sys.argv[1:])

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 
+from stages.sampling.limits import Limits
+
 
 class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -20,10 +22,12 @@ class Generate(Section):
 
 
 class Teacher(Section):
-    engine: Literal["transformers"]
-    model: str  # a hub id or a local folder
-    revision: str  # a hub commit, or the folder's digest
-    precision: Literal["float32", "bfloat16", "auto"]  # auto: bfloat16 where the hardware has it
+    engine: Literal["transformers", "vllm", "ray-transformers", "ray-vllm", "openai"]
+    model: str  # a hub id, a local folder, or an endpoint's name for it
+    revision: str  # a hub commit, the folder's digest, or the endpoint's version
+    precision: Literal["float32", "bfloat16", "auto"]  # auto: bfloat16 where the hardware has it, or what the endpoint has
+    prompt_price: Annotated[float, Field(ge=0)]  # for a million tokens
+    completion_price: Annotated[float, Field(ge=0)]
 
 
 class MaxTokens(Section):
@@ -38,6 +42,7 @@ class Profile(Section):
 
 class Params(Section):
     generate: Generate
+    sampling: Limits
     style: Literal["plain", "cot"]
     profile: Profile
     recorded: dict[str, Any] | None  # the data set brings completions along
@@ -48,6 +53,7 @@ def load() -> Params:
     profile = document["profiles"][document["profile"]]
     bound = {
         "generate": document["generate"],
+        "sampling": document["sampling"],
         "style": document["prompts"]["style"],
         "profile": {name: profile[name] for name in Profile.model_fields},
         "recorded": document["datasets"][document["dataset"]]["recorded"],

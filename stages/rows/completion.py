@@ -1,5 +1,6 @@
 """What a model replied to one prompt, raw: handed on by `generate` and `answer`."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -7,8 +8,9 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Completion(BaseModel):
-    """`finish_reason`: "stop" where the model ended by itself, "length" where it was cut off,
-    "unanswered" where no reply was to be had. Token counts are the engine's, 0 where it has none."""
+    """`finish_reason`: "stop" where the model ended by itself, "length" where it was cut off, "content_filter" where
+    the endpoint withheld it, "unanswered" where no reply was to be had: then `error` says why, else it is "".
+    Token counts are the engine's, 0 where it has none."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -16,7 +18,8 @@ class Completion(BaseModel):
     style: str
     sample: int
     text: str
-    finish_reason: Literal["stop", "length", "unanswered"]
+    finish_reason: Literal["stop", "length", "content_filter", "unanswered"]
+    error: str
     prompt_tokens: int
     completion_tokens: int
 
@@ -26,7 +29,8 @@ def read_completions(path: Path) -> list[Completion]:
         return [Completion.model_validate_json(line) for line in lines]
 
 
-def write_completions(path: Path, completions: list[Completion]) -> None:
+def write_completions(path: Path, completions: Iterable[Completion]) -> None:
+    """One at a time, so that they need not fit into memory together."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8") as file:
         file.writelines(completion.model_dump_json() + "\n" for completion in completions)

@@ -1,5 +1,6 @@
 """What `prompts` hands on: one question, worded as messages for every style."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -26,8 +27,13 @@ class Prompt(BaseModel):
 
 
 def read_prompts(path: Path) -> list[Prompt]:
+    return list(stream_prompts(path))
+
+
+def stream_prompts(path: Path) -> Iterator[Prompt]:
+    """One at a time, where they may be too many for memory."""
     with path.open(encoding="utf-8") as lines:
-        return [Prompt.model_validate_json(line) for line in lines]
+        yield from map(Prompt.model_validate_json, lines)
 
 
 def write_prompts(path: Path, prompts: list[Prompt]) -> None:

@@ -1,12 +1,12 @@
 """Completions that the user already has, by prompt id: no model is asked."""
 
-from collections import defaultdict
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pydantic import BaseModel
 
-from stages.sampling.request import Reply, Request
+from stages.sampling.request import Reply, Request, unanswered
 
 
 class Recorded(BaseModel):
@@ -16,15 +16,18 @@ class Recorded(BaseModel):
 
 class RecordedEngine:
     def __init__(self, path: Path) -> None:
+        self.retries: Counter[str] = Counter()
         self._texts: dict[str, list[str]] = defaultdict(list)
         with path.open(encoding="utf-8") as lines:
             for row in map(Recorded.model_validate_json, lines):
                 self._texts[row.id].append(row.text)
 
-    def ask(self, requests: list[Request]) -> Iterator[list[tuple[Request, Reply]]]:
+    def ask(self, requests: Iterable[Request]) -> Iterator[list[tuple[Request, Reply]]]:
         """The n-th completion recorded for a prompt is its n-th sample; token counts are unknown, so 0."""
-        yield [
-            (request, Reply(self._texts[request.prompt_id][request.sample], "stop", 0, 0))
-            for request in requests
-            if request.sample < len(self._texts[request.prompt_id])
-        ]
+        yield [(request, self._reply(request)) for request in requests]
+
+    def _reply(self, request: Request) -> Reply:
+        texts = self._texts[request.prompt_id]
+        if request.sample >= len(texts):
+            return unanswered(f"no recorded completion: {len(texts)} for this prompt")
+        return Reply(texts[request.sample], "stop", 0, 0, "", "")

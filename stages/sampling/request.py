@@ -1,19 +1,30 @@
-"""What is asked of a model, and the key under which its reply is kept."""
+"""What is asked of a model, what it replies, and the key under which the reply is kept."""
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal
 
 
 @dataclass(frozen=True)
 class Model:
-    """Who is asked. `revision` is a hub commit, or the digest of a local folder or file."""
+    """Who is asked. `revision` is a hub commit, the digest of a local folder or file, or what an endpoint's owner
+    calls its version. Prices are for a million tokens, in the user's currency."""
 
-    engine: Literal["transformers", "recorded"]
+    engine: Literal["transformers", "vllm", "ray-transformers", "ray-vllm", "openai", "recorded"]
     name: str
     revision: str
     precision: Literal["float32", "bfloat16", "auto"]
+    prompt_price: float
+    completion_price: float
+
+    @property
+    def local_engine(self) -> str:
+        """The engine that makes the replies: a cluster changes where they are made, not what they are."""
+        return self.engine.removeprefix("ray-")
+
+    def cost(self, prompt_tokens: float, completion_tokens: float) -> float:
+        return (prompt_tokens * self.prompt_price + completion_tokens * self.completion_price) / 1e6
 
 
 @dataclass(frozen=True)
@@ -36,22 +47,32 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
-    """`finish_reason` is "stop" or "length", or "unanswered" where there is none; token counts are the engine's."""
+    """`finish_reason` is "stop", "length" or "content_filter", or "unanswered" where there is none, and then `error`
+    says why. Token counts are the engine's. `served` is the model as the server names it, "" where none serves."""
 
     text: str
-    finish_reason: Literal["stop", "length", "unanswered"]
+    finish_reason: Literal["stop", "length", "content_filter", "unanswered"]
     prompt_tokens: int
     completion_tokens: int
+    error: str
+    served: str
 
 
-UNANSWERED = Reply("", "unanswered", 0, 0)
+def unanswered(error: str) -> Reply:
+    """No reply, and why: the kind, then a colon, then what is particular to this one."""
+    return Reply("", "unanswered", 0, 0, error, "")
 
 
-def key(model: Model, engine_version: str, request: Request) -> str:
-    """Hash of everything that decides the reply, 64 hex digits."""
-    asked = asdict(request)
-    del asked["prompt_id"], asked["style"]
-    if request.temperature == 0:  # greedy: neither the seed nor the sampling limits play a part
-        del asked["seed"], asked["sample"], asked["top_p"], asked["top_k"]
-    decides = {"model": [model.engine, model.name, model.revision], "engine_version": engine_version, "request": asked}
-    return hashlib.sha256(json.dumps(decides, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+def row_seed(request: Request) -> int:
+    """A seed of its own for every row, so that its draw does not depend on its batch; 64 bits, signed."""
+    text = f"{request.seed}/{request.sample}/{request.messages}"
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big", signed=True)
+
+
+def key(model: Model, engine_version: str, request: Request) -> bytes:
+    """SHA-256 of everything that decides the reply, 32 bytes. Its form never changes, or what is paid for is lost."""
+    asked: dict[str, object] = {"messages": request.messages, "max_tokens": request.max_tokens, "temperature": request.temperature}
+    if request.temperature != 0:  # greedy: neither the seed nor the sampling limits play a part
+        asked |= {"seed": request.seed, "sample": request.sample, "top_p": request.top_p, "top_k": request.top_k}
+    decides = {"model": [model.local_engine, model.name, model.revision], "engine_version": engine_version, "request": asked}
+    return hashlib.sha256(json.dumps(decides, sort_keys=True, ensure_ascii=False).encode()).digest()

@@ -1,19 +1,21 @@
 """Asking a model on this machine with the transformers library: batches of like length, seeds per row."""
 
-import hashlib
-import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from importlib import metadata
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stages.sampling.request import Model, Reply, Request
+from stages.sampling.request import Model, Reply, Request, row_seed, unanswered
 
 if TYPE_CHECKING:
     import torch
 
 # Rows of one batch. Replies are kept a batch at a time, so this is also what a kill can cost.
 ROWS_PER_BATCH = 128
+# Requests that are sorted by length together; more would only take memory.
+ROWS_PER_WINDOW = 65_536
 
 
 def resolve_precision(precision: str) -> str:
@@ -45,12 +47,6 @@ def batches(requests: list[Request], num_tokens: list[int]) -> list[list[int]]:
     return found
 
 
-def row_seed(request: Request) -> int:
-    """A seed of its own for every row, so that its draw does not depend on its batch."""
-    text = f"{request.seed}/{request.sample}/{request.messages}"
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big", signed=True)
-
-
 class TransformersEngine:
     def __init__(self, model: Model) -> None:
         import torch
@@ -71,20 +67,31 @@ class TransformersEngine:
         if self._tokenizer.pad_token is None:
             self._tokenizer.pad_token = self._tokenizer.eos_token
         self._model.eval()
+        self.retries: Counter[str] = Counter()
         stop = self._model.generation_config.eos_token_id or self._tokenizer.eos_token_id
         self._stop = set(stop if isinstance(stop, list) else [stop])
 
-    def ask(self, requests: list[Request]) -> Iterator[list[tuple[Request, Reply]]]:
+    def ask(self, requests: Iterable[Request]) -> Iterator[list[tuple[Request, Reply]]]:
         """A prompt that leaves no room in the model's context gets no reply."""
+        stream = iter(requests)
+        while window := list(islice(stream, ROWS_PER_WINDOW)):
+            yield from self._ask_window(window)
+
+    def _ask_window(self, requests: list[Request]) -> Iterator[list[tuple[Request, Reply]]]:
         texts = [
             self._tokenizer.apply_chat_template([{"role": r, "content": c} for r, c in request.messages], tokenize=False, add_generation_prompt=True)
             for request in requests
         ]
         prompts = self._tokenizer(texts, add_special_tokens=False)["input_ids"]
         context = self._model.config.max_position_embeddings
+        too_long = [
+            (r, unanswered(f"prompt too long: {len(ids)} tokens, the context is {context}"))
+            for r, ids in zip(requests, prompts, strict=True)
+            if len(ids) >= context
+        ]
+        if too_long:
+            yield too_long
         fits = [i for i, ids in enumerate(prompts) if len(ids) < context]
-        if len(fits) < len(requests):
-            print(f"{len(requests) - len(fits)} prompts fill the context of {context} tokens and get no reply", file=sys.stderr)
         requests, prompts = [requests[i] for i in fits], [prompts[i] for i in fits]
         for batch in batches(requests, [len(ids) for ids in prompts]):
             yield self._ask_batch([requests[i] for i in batch], [prompts[i] for i in batch])
@@ -115,8 +122,8 @@ class TransformersEngine:
         end = next((i for i, token in enumerate(ids) if token in self._stop), None)
         text = self._tokenizer.decode(ids[:end], skip_special_tokens=True)
         if end is None:
-            return Reply(text, "length", prompt_tokens, len(ids))
-        return Reply(text, "stop", prompt_tokens, end + 1)
+            return Reply(text, "length", prompt_tokens, len(ids), "", "")
+        return Reply(text, "stop", prompt_tokens, end + 1, "", "")
 
 
 class GumbelNoise:

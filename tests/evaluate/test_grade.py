@@ -13,7 +13,7 @@ PROMPT = Prompt(id="p1", task="math", reference="19", solution="", messages={})
 
 
 def completion(text: str, finish_reason: str = "stop", **changes: Any) -> Completion:
-    values = {"id": "p1", "style": "plain", "sample": 0, "text": text, "finish_reason": finish_reason, "prompt_tokens": 1, "completion_tokens": 4}
+    values = {"id": "p1", "style": "plain", "sample": 0, "text": text, "finish_reason": finish_reason, "error": "", "prompt_tokens": 1, "completion_tokens": 4}
     return Completion.model_validate(values | changes)
 
 

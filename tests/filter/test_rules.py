@@ -19,16 +19,16 @@ def params(completion_format: str = "####", **changes: Any) -> Params:
     return Params(filter=Filter.model_validate(values), answer_format="####", completion_format=completion_format)
 
 
-def completion(text: str, finish_reason: str = "stop") -> Completion:
-    return Completion.model_validate(
-        {"id": "p1", "style": "cot", "sample": 0, "text": text, "finish_reason": finish_reason, "prompt_tokens": 1, "completion_tokens": 64}
-    )
+def completion(text: str, finish_reason: str = "stop", error: str = "") -> Completion:
+    where = {"id": "p1", "style": "cot", "sample": 0, "prompt_tokens": 1, "completion_tokens": 64}
+    return Completion.model_validate(where | {"text": text, "finish_reason": finish_reason, "error": error})
 
 
 @pytest.mark.parametrize(
     ("row", "reason", "detail"),
     [
-        (completion("", "unanswered"), "unanswered", "the engine gave no reply"),
+        (completion("", "unanswered", "HTTP 400: too long"), "unanswered", "HTTP 400: too long"),
+        (completion("", "content_filter"), "content_filter", "withheld by the endpoint"),
         (completion("12 + 7 = 19. #### 19", "length"), "cut_off", "64 tokens and no end"),
         (completion("12 + 7 = 19."), "unreadable", "no answer in the format '####'"),
         (completion("12 + 7 = 20. #### 20"), "wrong", "got 20, the reference is 19"),

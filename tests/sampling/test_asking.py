@@ -1,0 +1,155 @@
+"""Only what the ledger lacks is asked, within the budget, and every request comes back in its place."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from stages.sampling.asking import ask, replies, survey
+from stages.sampling.ledger.store import Ledger
+from stages.sampling.limits import Limits
+from stages.sampling.recorded import RecordedEngine
+from stages.sampling.request import Model, Reply, Request, unanswered
+from tests.architecture.closure import ROOT
+from tests.sampling.conftest import ENDPOINT, Served, limits, request, stream
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> Model:
+    path = tmp_path / "recorded.jsonl"
+    path.write_text('{"id": "a", "text": "A1"}\n{"id": "b", "text": "B1"}\n{"id": "a", "text": "A2"}\n')
+    return Model("recorded", str(path), "digest", "auto", 0.0, 0.0)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    return Ledger(tmp_path / "ledger" / "ledger.sqlite")
+
+
+def answers(model: Model, requests: list[Request], ledger: Ledger, using: Limits) -> list[Reply]:
+    plan = survey(model, lambda: iter(requests), ledger)
+    ask(plan, using, ledger)
+    return [reply for _, reply in replies(plan, ledger)]
+
+
+def test_replies_come_in_the_order_of_the_requests(recorded: Model, ledger: Ledger) -> None:
+    found = answers(recorded, [request("b"), request("missing"), request("a")], ledger, limits(min_success_ratio=0.5))
+    assert found == [Reply("B1", "stop", 0, 0, "", ""), unanswered("no recorded completion: 0 for this prompt"), Reply("A1", "stop", 0, 0, "", "")]
+
+
+def test_the_second_recorded_completion_is_the_second_sample(recorded: Model) -> None:
+    second = request("a", sample=1)
+    assert list(RecordedEngine(Path(recorded.name)).ask([second])) == [[(second, Reply("A2", "stop", 0, 0, "", ""))]]
+
+
+def test_an_answered_request_is_not_asked_again(recorded: Model, ledger: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
+    answers(recorded, [request("a")], ledger, limits())
+    Path(recorded.name).write_text('{"id": "a", "text": "changed"}\n{"id": "b", "text": "B1"}\n')
+    assert [reply.text for reply in answers(recorded, [request("a"), request("b")], ledger, limits())] == ["A1", "B1"]
+    assert "2 requests, 1 in the ledger, 1 to ask" in capsys.readouterr().err
+
+
+def test_equal_requests_are_asked_once(serve: Callable[..., Served], ledger: Ledger) -> None:
+    served = serve()
+    twice = [request("one"), replace(request("one"), prompt_id="other"), request("two")]
+    assert [reply.text for reply in answers(ENDPOINT, twice, ledger, limits())] == ["one #### 1", "one #### 1", "two #### 1"]
+    assert Counter(served.answered()) == {"one": 1, "two": 1}
+
+
+class Dying:
+    """An engine that answers one request, loses one, and dies or ends."""
+
+    def __init__(self, dies: bool) -> None:
+        self.retries: Counter[str] = Counter()
+        self._dies = dies
+
+    def ask(self, requests: Iterable[Request]) -> Iterator[list[tuple[Request, Reply]]]:
+        asked = list(requests)
+        yield [(asked[0], Reply("kept", "stop", 1, 1, "", ""))]
+        if self._dies:
+            raise RuntimeError("dies")
+
+
+def test_what_came_before_a_crash_is_kept(recorded: Model, ledger: Ledger) -> None:
+    plan = survey(recorded, lambda: iter([request("a"), request("b")]), ledger)
+    with pytest.raises(RuntimeError, match="dies"):
+        ask(plan, limits(), ledger, load=lambda *_: Dying(dies=True))
+    assert [reply.text for reply in answers(recorded, [request("a"), request("b")], ledger, limits())] == ["kept", "B1"]
+
+
+def test_a_request_that_never_comes_back_counts_against_the_ratio(recorded: Model, ledger: Ledger) -> None:
+    plan = survey(recorded, lambda: iter([request(name) for name in "abcd"]), ledger)
+    with pytest.raises(SystemExit, match="got replies to 1 of 4 requests, wanted 26%.*: 3 never came back. All replies are kept"):
+        ask(plan, limits(min_success_ratio=0.26), ledger, load=lambda *_: Dying(dies=False))
+    assert [reply.text for reply in answers(recorded, [request("a")], ledger, limits(min_success_ratio=1.0))] == ["kept"]
+
+
+def test_too_many_refusals_fail_by_kind_before_the_rest_is_asked(serve: Callable[..., Served], ledger: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
+    served = serve("--latency", "0.05")
+    requests = [request(f"forbidden {i}" if i % 4 == 0 else f"question {i}") for i in range(400)]
+    with pytest.raises(SystemExit) as failed:
+        answers(ENDPOINT, requests, ledger, limits(max_concurrency=8))
+    assert "of 400 requests, wanted 95% (sampling.min_success_ratio in params.yaml): " in str(failed.value)
+    assert "not asked" in str(failed.value)
+    assert "HTTP 400" in str(failed.value)
+    assert "no reply: HTTP 400: as told to Bearer [secret] told" in capsys.readouterr().err
+    assert len(served.log()) < 150, "with 21 lost of 400 nothing can bring the ratio to 95 %"
+
+
+def test_the_estimate_counts_with_the_models_own_tokenizer(ledger: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
+    teacher = Model("transformers", str(ROOT / "data/laptop/models/teacher"), "", "float32", 3.0, 5.0)
+    survey(teacher, lambda: iter([request("7 + 8"), request("7 + 8", seed=2)]), ledger)
+    # "Answer." is 1 + 1 tokens or more; the cost is that of the line's own numbers
+    line = capsys.readouterr().err
+    assert "2 requests, 0 in the ledger, 2 to ask: about " in line
+    assert "prompt tokens (by the model's tokenizer), at most 128 completion tokens, cost at most 0.00" in line
+
+
+def test_the_estimate_without_a_tokenizer(ledger: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
+    dear = replace(ENDPOINT, prompt_price=1e6, completion_price=2e6)
+    survey(dear, lambda: iter([request("x" * 33)]), ledger)  # 7 characters of system prompt, so 40 in all
+    assert capsys.readouterr().err == (
+        "org/teacher: 1 requests, 0 in the ledger, 1 to ask: about 10 prompt tokens (4 characters each), at most 64 completion tokens, cost at most 138.00\n"
+    )
+
+
+@pytest.mark.parametrize(
+    # a reply has 2 prompt tokens and 4 completion tokens, so it costs 10 at prices of 1 and 2 a token
+    ("limit", "replies_bought"),
+    [({"max_cost": 1_000.0}, 100), ({"max_tokens": 600}, 100), ({"max_requests": 100}, 100)],
+)
+def test_a_budget_stops_within_one_window_and_the_next_run_goes_on(
+    limit: dict[str, float], replies_bought: int, serve: Callable[..., Served], ledger: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served = serve("--latency", "0.02")
+    dear, window = replace(ENDPOINT, prompt_price=1e6, completion_price=2e6), 16
+    plan = survey(dear, stream(300), ledger)
+    with pytest.raises(SystemExit) as stopped:
+        ask(plan, limits(max_concurrency=window, **limit), ledger)
+    assert stopped.value.code == 3
+    ((name, value),) = limit.items()
+    bought = len(served.answered())
+    assert abs(bought - replies_bought) <= window
+    assert f"stopped at sampling.budget.{name} {value:g} with {300 - bought} requests left to ask; all replies are kept." in capsys.readouterr().err
+    plan = survey(dear, stream(300), ledger)
+    assert len(plan.missing) == 300 - bought
+    ask(plan, limits(), ledger)
+    assert Counter(served.answered()) == Counter(f"question {i}" for i in range(300))
+
+
+def test_a_run_leaves_its_numbers_beside_the_ledger(serve: Callable[..., Served], ledger: Ledger) -> None:
+    serve()
+    answers(ENDPOINT, [request("one"), request("two")], ledger, limits())
+    (line,) = (ledger.path.parent / "runs.jsonl").read_text().splitlines()
+    run = json.loads(line)
+    # "one" is 1 prompt token; "one #### 1" is 3 completion tokens, at 1 and 2 for a million
+    assert {name: run[name] for name in ("requests", "replies", "prompt_tokens", "completion_tokens", "cost")} == {
+        "requests": 2,
+        "replies": 2,
+        "prompt_tokens": 2,
+        "completion_tokens": 6,
+        "cost": 1.4e-05,
+    }

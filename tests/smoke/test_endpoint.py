@@ -1,0 +1,200 @@
+"""`generate` against a real endpoint with faults: killed, twice at once, out of money, and nothing that tells the key."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from dvc.utils.hydra import apply_overrides
+
+from stages.sampling.openai import VERSION
+from stages.sampling.request import Model, Request, key
+from tests.architecture.closure import ROOT
+from tests.sampling.conftest import Served
+from tests.smoke.conftest import ENVIRONMENT, NUM_TRAIN, SECRETS, run
+from tests.smoke.test_kill import num_kept, wait_until
+
+NUM_PROMPTS, WINDOW = 10_000, 256
+ENDPOINT = ["profiles.laptop.teacher.engine=openai", "profiles.laptop.teacher.model=org/teacher", "sampling.timeout_seconds=1.5"]
+
+Serve = Callable[..., Served]
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Serve]:
+    running: list[Served] = []
+
+    def start(*options: str) -> Served:
+        (tmp_path / "server").mkdir(exist_ok=True)
+        running.append(Served(tmp_path / "server", *options))
+        return running[-1]
+
+    yield start
+    for served in running:
+        served.process.kill()
+        served.process.wait()
+
+
+def make_folder(folder: Path, num_prompts: int = NUM_PROMPTS) -> Path:
+    """A working folder in which `generate` asks the endpoint."""
+    folder.mkdir()
+    shutil.copy(ROOT / "params.yaml", folder)
+    apply_overrides(str(folder / "params.yaml"), ENDPOINT)
+    (folder / "data/prompts").mkdir(parents=True)
+    with (folder / "data/prompts/train.jsonl").open("w") as file:
+        for i in range(num_prompts):
+            messages = {"cot": [{"role": "user", "content": f"question {i}"}]}
+            file.write(json.dumps({"id": f"p{i}", "task": "math", "reference": "1", "solution": "", "messages": messages}) + "\n")
+    return folder
+
+
+def generate(folder: Path, served: Served, ledger: Path | None = None) -> subprocess.Popen[str]:
+    environment = ENVIRONMENT | {"PYTHONPATH": str(ROOT), "DVC_ROOT": str(ledger or folder), "OPENAI_BASE_URL": served.address}
+    return subprocess.Popen([sys.executable, "-m", "stages.generate"], cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def completions(folder: Path) -> bytes:
+    return (folder / "data/completions/completions.jsonl").read_bytes()
+
+
+def kept_prompts(folder: Path) -> set[str]:
+    """The prompts that have a reply in the ledger."""
+    model = Model("openai", "org/teacher", "4cecfd6770d4c6af", "float32", 0.0, 0.0)
+    asked = [Request("", "", (("user", f"question {i}"),), 0, 1, 64, 0.8, 1.0, 0) for i in range(NUM_PROMPTS)]
+    prompts = {key(model, VERSION, request): request.messages[0][1] for request in asked}
+    return {prompts[k] for (k,) in sqlite3.connect(folder / ".potstill/ledger.sqlite").execute("SELECT key FROM replies")}
+
+
+def test_killed_at_five_random_moments_it_asks_only_what_had_no_answer_and_ends_with_the_same_bytes(serve: Serve, tmp_path: Path) -> None:
+    whole = make_folder(tmp_path / "whole")
+    with generate(whole, serve("--endings")) as process:
+        assert process.wait() == 0, process.stdout and process.stdout.read()
+    (tmp_path / "server/server.log").unlink()
+    served, folder = serve("--faults"), make_folder(tmp_path / "killed")
+    unread: list[set[str]] = []
+    seed = random.randrange(1000)
+    moments = sorted(random.Random(seed).sample(range(NUM_PROMPTS // 20, NUM_PROMPTS), 5))
+    for moment in moments:
+        with generate(folder, served) as process:
+            wait_until(lambda moment=moment: len(set(served.answered())) >= moment)
+            process.send_signal(signal.SIGKILL)
+        time.sleep(0.5)  # what was under way still leaves the server
+        unread.append(set(served.answered()) - kept_prompts(folder))
+        assert not (folder / "data/completions").exists()
+    with generate(folder, served) as process:
+        assert process.wait() == 0, process.stdout and process.stdout.read()
+    print(f"seed {seed}: killed after {moments} answers; sent, but not yet read and kept: {[len(prompts) for prompts in unread]}")
+    assert completions(folder) == completions(whole)
+    # only answers that were on their way when the process died are asked for again
+    times = Counter(served.answered())
+    assert all(1 <= times[prompt] <= 1 + sum(prompt in prompts for prompts in unread) for prompt in times)
+    assert len(times) == NUM_PROMPTS
+    assert all(len(prompts) <= WINDOW for prompts in unread)
+
+
+def test_two_runs_at_once_share_the_prompts(serve: Serve, tmp_path: Path) -> None:
+    served, count = serve("--faults"), 2_000
+    folders = [make_folder(tmp_path / name, count) for name in ("one", "two")]
+    processes = [generate(folder, served, ledger=tmp_path) for folder in folders]
+    logs = [process.communicate()[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], logs
+    assert Counter(served.answered()) == Counter(f"question {i}" for i in range(count)), "none was paid for twice"
+    assert completions(folders[0]) == completions(folders[1])
+
+
+def test_when_one_of_two_runs_is_killed_the_other_asks_its_share(serve: Serve, tmp_path: Path) -> None:
+    served, count = serve("--latency", "0.1"), 2_000
+    folders = [make_folder(tmp_path / name, count) for name in ("one", "two")]
+    killed, other = (generate(folder, served, ledger=tmp_path) for folder in folders)
+    wait_until(lambda: len(served.answered()) >= count // 2)
+    killed.kill()
+    killed.communicate()
+    assert other.communicate() is not None
+    assert other.returncode == 0
+    assert len(set(served.answered())) == count
+    assert len(served.answered()) <= count + WINDOW
+    assert len(completions(folders[1]).splitlines()) == count
+
+
+@pytest.fixture
+def copy(clone: Path, tmp_path: Path) -> Path:
+    """The clone with an endpoint for its teacher, committed, and nothing asked yet."""
+    subprocess.run(["git", "checkout", "-q", "."], cwd=clone, check=True)
+    subprocess.run(["dvc", "checkout", "-q"], cwd=clone, env=ENVIRONMENT, check=True)
+    folder = tmp_path / "copy"
+    shutil.copytree(clone, folder, symlinks=True, ignore=shutil.ignore_patterns(".potstill"))
+    apply_overrides(str(folder / "params.yaml"), [*ENDPOINT, "sampling.max_concurrency=4"])
+    run(folder, "git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qam", "endpoint")
+    return folder
+
+
+def experiment(folder: Path, served: Served, name: str, *more: str) -> subprocess.Popen[str]:
+    command = ["dvc", "exp", "run", "--temp", "-n", name, *more, "generate"]
+    environment = ENVIRONMENT | {"OPENAI_BASE_URL": served.address}
+    return subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def test_experiments_killed_and_two_at_once_pay_once(copy: Path, serve: Serve) -> None:
+    served = serve("--latency", "0.1")
+    ledger = copy / ".potstill/ledger.sqlite"
+    killed = experiment(copy, served, "killed")
+    wait_until(lambda: num_kept(ledger) >= 20)
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    time.sleep(0.5)
+    assert num_kept(ledger) < NUM_TRAIN
+    lost = len(set(served.answered())) - num_kept(ledger)
+    # a value that `generate` does not read makes two experiments of one
+    running = [experiment(copy, served, f"exp-{seed}", "-S", f"evaluate.seed={seed}") for seed in (1, 2)]
+    logs = [process.communicate()[0] for process in running]
+    assert [process.returncode for process in running] == [0, 0], logs
+    assert num_kept(ledger) == NUM_TRAIN
+    assert len(served.answered()) == NUM_TRAIN + lost
+    assert lost <= 4
+
+
+def test_no_secret_is_in_any_file_or_log_whatever_fails(copy: Path, serve: Serve) -> None:
+    apply_overrides(str(copy / "params.yaml"), ["sampling.max_concurrency=64"])
+    logs = []
+    for options, more, code in [
+        (["--status", "401"], [], 255),
+        (["--model", "org/other"], [], 255),
+        (["--faults"], ["sampling.budget.max_requests=100"], 255),
+        (["--status", "400"], [], 255),
+        (["--faults"], ["sampling.budget.max_requests=0"], 0),
+    ]:
+        apply_overrides(str(copy / "params.yaml"), more)
+        served = serve(*options)
+        environment = ENVIRONMENT | {"OPENAI_BASE_URL": served.address}
+        done = subprocess.run(["dvc", "repro", "-s", "generate"], cwd=copy, env=environment, capture_output=True, text=True, check=False)
+        logs.append(done.stdout + done.stderr)
+        assert done.returncode == code, logs[-1]
+    assert "the key was refused: HTTP 401: as told to" in logs[0]
+    assert "answered by org/other" in logs[1]
+    assert "stopped at sampling.budget.max_requests 100 with 200 requests left to ask" in logs[2]
+    assert "got replies to 100 of 300 requests" in logs[3]
+    for secret in SECRETS.values():
+        assert not any(secret in log for log in logs)
+        for path in copy.rglob("*"):
+            assert not path.is_file() or secret.encode() not in path.read_bytes(), path
+
+
+def test_a_dry_run_tells_the_cost_and_asks_nothing(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "dry")
+    apply_overrides(str(folder / "params.yaml"), ["profiles.laptop.teacher.prompt_price=3.0", "profiles.laptop.teacher.completion_price=15.0"])
+    environment = {name: value for name, value in os.environ.items() if name != "OPENAI_BASE_URL"} | {"PYTHONPATH": str(ROOT), "DVC_ROOT": str(folder)}
+    command = [sys.executable, "-m", "stages.generate", "--dry-run"]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
+    # 128,890 characters of prompts in all; the first 1,000 stand for the rest
+    assert done.stderr.startswith("org/teacher: 10000 requests, 0 in the ledger, 10000 to ask: about 3")
+    assert "prompt tokens (4 characters each), at most 640,000 completion tokens, cost at most 9.70" in done.stderr
+    assert not (folder / "data/completions").exists()
