@@ -54,11 +54,11 @@ def to_requests(params: Params) -> Iterator[Request]:
 
 
 def to_completions(plan: Plan, ledger: Ledger) -> Iterator[Completion]:
-    for request, reply in replies(plan, ledger):
+    for place, reply in replies(plan, ledger):
         yield Completion(
-            id=request.prompt_id,
-            style=request.style,
-            sample=request.sample,
+            id=place.prompt_id,
+            style=place.style,
+            sample=place.sample,
             text=reply.text,
             finish_reason=reply.finish_reason,
             error=reply.error,

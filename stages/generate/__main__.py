@@ -68,14 +68,14 @@ def to_requests(params: Params) -> Iterator[Request]:
 
 def to_completions(plan: Plan, ledger: Ledger, counts: Counter[str]) -> Iterator[Completion]:
     """The replies in prompt order; `counts` adds up their ends and tokens."""
-    for request, reply in replies(plan, ledger):
+    for place, reply in replies(plan, ledger):
         counts[reply.finish_reason] += 1
         counts["prompt_tokens"] += reply.prompt_tokens
         counts["completion_tokens"] += reply.completion_tokens
         yield Completion(
-            id=request.prompt_id,
-            style=request.style,
-            sample=request.sample,
+            id=place.prompt_id,
+            style=place.style,
+            sample=place.sample,
             text=reply.text,
             finish_reason=reply.finish_reason,
             error=reply.error,

@@ -13,10 +13,9 @@ from typing import TypeVar
 from tqdm import tqdm
 
 from stages.sampling.engine import Engine, load, version
-from stages.sampling.estimate import count_tokens
 from stages.sampling.ledger.store import Ledger
 from stages.sampling.limits import Budget, Limits, Spending, kind
-from stages.sampling.request import Model, Reply, Request, key, unanswered
+from stages.sampling.request import Model, Place, Reply, Request, key, unanswered
 
 T = TypeVar("T")
 CHUNK = 5_000  # requests that are looked up together
@@ -34,6 +33,7 @@ class Plan:
     model: Model
     requests: Callable[[], Iterator[Request]]
     keys: list[bytes] = field(default_factory=list)  # of every request, in order
+    places: list[Place] = field(default_factory=list)
     missing: set[bytes] = field(default_factory=set)
     failures: dict[bytes, str] = field(default_factory=dict)  # why a request got no reply
 
@@ -47,6 +47,7 @@ def survey(model: Model, requests: Callable[[], Iterator[Request]], ledger: Ledg
         keys = [key(model, engine_version, request) for request in chunk]
         known = ledger.known(keys)
         plan.keys += keys
+        plan.places += [request.place for request in chunk]
         for k, request in zip(keys, chunk, strict=True):
             if k not in known and k not in plan.missing:
                 plan.missing.add(k)
@@ -57,6 +58,9 @@ def survey(model: Model, requests: Callable[[], Iterator[Request]], ledger: Ledg
                     prompts.append(text)
     line = f"{model.name}: {len(plan.keys)} requests, {len(plan.keys) - len(plan.missing)} in the ledger, {len(plan.missing)} to ask"
     if plan.missing:
+        # imported here, because a run that finds all its replies should not wait for it
+        from stages.sampling.estimate import count_tokens
+
         tokens, how = count_tokens(model, prompts)
         prompt_tokens = round(tokens * characters / sum(map(len, prompts)))
         cost = model.cost(prompt_tokens, completion_tokens)
@@ -184,12 +188,12 @@ def check_success(plan: Plan, limits: Limits) -> None:
         )
 
 
-def replies(plan: Plan, ledger: Ledger) -> Iterator[tuple[Request, Reply]]:
-    """Every request in order with its reply."""
-    for chunk in chunks(zip(plan.keys, plan.requests(), strict=True), CHUNK):
+def replies(plan: Plan, ledger: Ledger) -> Iterator[tuple[Place, Reply]]:
+    """The place of every request, in order, with its reply."""
+    for chunk in chunks(zip(plan.keys, plan.places, strict=True), CHUNK):
         found = ledger.get([k for k, _ in chunk])
-        for k, request in chunk:
-            yield request, found.get(k) or unanswered(plan.failures.get(k, "never came back"))
+        for k, place in chunk:
+            yield place, found.get(k) or unanswered(plan.failures.get(k, "never came back"))
 
 
 def chunks(rows: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -8,6 +8,8 @@ import orjson
 
 from stages.sampling.request import Model, Reply, Request, row_seed, unanswered
 
+# Part of every key: changes only if the same request is put to the endpoint in other words.
+VERSION = "chat completions 1"
 # Never mended by another request. 402 is used by some for an empty account.
 FATAL = {401: "the key was refused", 402: "the account has no credit"}
 # Fatal while nothing has been answered; later they concern one row (some use 403 for content they do not allow).

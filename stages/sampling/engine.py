@@ -24,7 +24,7 @@ def version(model: Model) -> str:
     """What of the engine decides its replies, known without loading it."""
     match model.local_engine:
         case "openai":
-            from stages.sampling.openai import VERSION
+            from stages.sampling.chat import VERSION
 
             return VERSION
         case "vllm":

@@ -44,7 +44,7 @@ class RayEngine:
         import ray
 
         blocks = -(-len(requests) // ROWS_PER_BLOCK)
-        dataset = ray.data.from_items([{"row": row, "request": vars(request)} for row, request in enumerate(requests)], override_num_blocks=blocks)
+        dataset = ray.data.from_items([{"row": row, "request": request._asdict()} for row, request in enumerate(requests)], override_num_blocks=blocks)
         answered = dataset.map_batches(
             AskingActor,
             fn_constructor_args=(self._model,),

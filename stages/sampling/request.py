@@ -3,7 +3,9 @@
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
+
+SORTED = json.JSONEncoder(sort_keys=True, ensure_ascii=False)
 
 
 @dataclass(frozen=True)
@@ -27,12 +29,16 @@ class Model:
         return (prompt_tokens * self.prompt_price + completion_tokens * self.completion_price) / 1e6
 
 
-@dataclass(frozen=True)
-class Request:
-    """One prompt, once. `temperature` 0 is greedy; `top_k` 0 and `top_p` 1 switch themselves off.
+class Place(NamedTuple):
+    """Where a reply belongs; `sample` alone is part of its key."""
 
-    `prompt_id` and `style` say where the reply belongs; they are not part of the key.
-    """
+    prompt_id: str
+    style: str
+    sample: int
+
+
+class Request(NamedTuple):
+    """One prompt, once. `temperature` 0 is greedy; `top_k` 0 and `top_p` 1 switch themselves off."""
 
     prompt_id: str
     style: str
@@ -43,6 +49,10 @@ class Request:
     temperature: float
     top_p: float
     top_k: int
+
+    @property
+    def place(self) -> Place:
+        return Place(self.prompt_id, self.style, self.sample)
 
 
 @dataclass(frozen=True)
@@ -75,4 +85,4 @@ def key(model: Model, engine_version: str, request: Request) -> bytes:
     if request.temperature != 0:  # greedy: neither the seed nor the sampling limits play a part
         asked |= {"seed": request.seed, "sample": request.sample, "top_p": request.top_p, "top_k": request.top_k}
     decides = {"model": [model.local_engine, model.name, model.revision], "engine_version": engine_version, "request": asked}
-    return hashlib.sha256(json.dumps(decides, sort_keys=True, ensure_ascii=False).encode()).digest()
+    return hashlib.sha256(SORTED.encode(decides).encode()).digest()

@@ -12,7 +12,6 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -87,7 +86,7 @@ def served(address: str, asked: list[Request], folder: Path, monkeypatch: pytest
     ledger = Ledger(folder / "ledger.sqlite")
     plan = survey(Model("openai", "teacher", "1", "auto", 0.0, 0.0), lambda: iter(asked), ledger)
     ask(plan, limits(timeout_seconds=60.0), ledger)
-    return dict(replies(plan, ledger))
+    return {request: reply for request, (_, reply) in zip(asked, replies(plan, ledger), strict=True)}
 
 
 def test_a_served_teacher_is_as_good_as_the_local_one(server: str, local: dict[Request, Reply], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,7 +108,7 @@ def test_the_servers_usage_is_our_count(server: str, tmp_path: Path, monkeypatch
 def test_a_seed_decides_a_served_draw(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = requests(1.0)[:50]
     first, again = (served(server, asked, tmp_path / name, monkeypatch) for name in ("first", "again"))
-    other = served(server, [replace(r, seed=8) for r in asked], tmp_path / "other", monkeypatch)
+    other = served(server, [r._replace(seed=8) for r in asked], tmp_path / "other", monkeypatch)
     assert [first[r].text for r in asked] == [again[r].text for r in asked]
     assert [first[r].text for r in asked] != [reply.text for reply in other.values()]
 

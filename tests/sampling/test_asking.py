@@ -54,7 +54,7 @@ def test_an_answered_request_is_not_asked_again(recorded: Model, ledger: Ledger,
 
 def test_equal_requests_are_asked_once(serve: Callable[..., Served], ledger: Ledger) -> None:
     served = serve()
-    twice = [request("one"), replace(request("one"), prompt_id="other"), request("two")]
+    twice = [request("one"), request("one")._replace(prompt_id="other"), request("two")]
     assert [reply.text for reply in answers(ENDPOINT, twice, ledger, limits())] == ["one #### 1", "one #### 1", "two #### 1"]
     assert Counter(served.answered()) == {"one": 1, "two": 1}
 

@@ -12,14 +12,14 @@ from stages.sampling.asking import ask, replies, survey
 from stages.sampling.ledger.store import Ledger
 from stages.sampling.limits import Limits
 from stages.sampling.openai import MAX_LOST_IN_A_ROW, OpenAIEngine, backoff
-from stages.sampling.request import Reply, Request
+from stages.sampling.request import Place, Reply
 from tests.sampling.conftest import ENDPOINT, KEY, Served, limits, request, stream
 from tests.sampling.fault_server import ending_of
 
 Serve = Callable[..., Served]
 
 
-def answers(folder: Path, count: int, using: Limits) -> list[tuple[Request, Reply]]:
+def answers(folder: Path, count: int, using: Limits) -> list[tuple[Place, Reply]]:
     ledger = Ledger(folder / "ledger.sqlite")
     plan = survey(ENDPOINT, stream(count), ledger)
     ask(plan, using, ledger)

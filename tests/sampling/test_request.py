@@ -9,14 +9,14 @@ from stages.sampling.request import Model, Request, key
 
 MODEL = Model("transformers", "org/model", "a" * 40, "float32", 0.0, 0.0)
 SAMPLED = Request("p1", "cot", (("user", "1 + 1 = ?"),), 0, 7, 64, 0.8, 0.9, 50)
-GREEDY = replace(SAMPLED, temperature=0.0)
+GREEDY = SAMPLED._replace(temperature=0.0)
 
 
 @pytest.mark.parametrize(
     "change", [{"messages": (("user", "2 + 2 = ?"),)}, {"sample": 1}, {"seed": 8}, {"max_tokens": 65}, {"temperature": 0.7}, {"top_p": 1.0}, {"top_k": 0}]
 )
 def test_what_decides_a_sampled_reply_changes_its_key(change: dict[str, Any]) -> None:
-    assert key(MODEL, "v1", replace(SAMPLED, **change)) != key(MODEL, "v1", SAMPLED)
+    assert key(MODEL, "v1", SAMPLED._replace(**change)) != key(MODEL, "v1", SAMPLED)
 
 
 @pytest.mark.parametrize("change", [{"engine": "recorded"}, {"name": "org/other"}, {"revision": "b" * 40}])
@@ -41,9 +41,9 @@ def test_where_a_model_runs_and_what_it_costs_does_not(change: dict[str, Any]) -
 
 @pytest.mark.parametrize("change", [{"prompt_id": "p2"}, {"style": "plain"}])
 def test_where_a_reply_belongs_does_not(change: dict[str, Any]) -> None:
-    assert key(MODEL, "v1", replace(SAMPLED, **change)) == key(MODEL, "v1", SAMPLED)
+    assert key(MODEL, "v1", SAMPLED._replace(**change)) == key(MODEL, "v1", SAMPLED)
 
 
 @pytest.mark.parametrize("change", [{"seed": 8}, {"sample": 1}, {"top_p": 0.5}, {"top_k": 1}])
 def test_a_greedy_reply_does_not_depend_on_how_one_would_sample(change: dict[str, Any]) -> None:
-    assert key(MODEL, "v1", replace(GREEDY, **change)) == key(MODEL, "v1", GREEDY)
+    assert key(MODEL, "v1", GREEDY._replace(**change)) == key(MODEL, "v1", GREEDY)

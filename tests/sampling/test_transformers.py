@@ -1,7 +1,6 @@
 """The transformers engine with the laptop teacher: batches, seeds, ends."""
 
 import json
-from dataclasses import replace
 
 import pytest
 
@@ -37,7 +36,7 @@ def test_a_reply_does_not_depend_on_its_batch(engine: TransformersEngine, temper
 
 def test_each_row_has_the_room_that_its_own_prompt_leaves(engine: TransformersEngine) -> None:
     short = requests(1, 0.0)[0]
-    long = replace(short, messages=(("user", "1 + 1 = " * 60),))  # 240 tokens of content and 9 of template
+    long = short._replace(messages=(("user", "1 + 1 = " * 60),))  # 240 tokens of content and 9 of template
     together = ask(engine, [short, long])
     assert together[short] == ask(engine, [short])[short]
     assert together[long] == ask(engine, [long])[long]
@@ -47,7 +46,7 @@ def test_each_row_has_the_room_that_its_own_prompt_leaves(engine: TransformersEn
 
 def test_samples_and_seeds_differ_and_repeat(engine: TransformersEngine) -> None:
     first = requests(16, 1.5)
-    other_sample, other_seed = [replace(r, sample=1) for r in first], [replace(r, seed=8) for r in first]
+    other_sample, other_seed = [r._replace(sample=1) for r in first], [r._replace(seed=8) for r in first]
     texts = [[reply.text for reply in ask(engine, asked).values()] for asked in (first, first, other_sample, other_seed)]
     assert texts[0] == texts[1]
     assert texts[0] != texts[2]
@@ -65,7 +64,7 @@ def test_a_reply_that_ends_by_itself_and_one_that_is_cut_off(engine: Transformer
 
 
 def test_a_prompt_that_fills_the_context_gets_no_reply(engine: TransformersEngine) -> None:
-    long = replace(requests(1, 0.0)[0], messages=(("user", "7 " * 300),))
+    long = requests(1, 0.0)[0]._replace(messages=(("user", "7 " * 300),))
     short = requests(2, 0.0)[1]
     found = ask(engine, [long, short])
     assert found[long] == unanswered("prompt too long: 310 tokens, the context is 256")
@@ -73,7 +72,7 @@ def test_a_prompt_that_fills_the_context_gets_no_reply(engine: TransformersEngin
 
 
 def test_batches_share_their_limit_and_are_the_same_after_a_kill() -> None:
-    asked = [replace(r, max_tokens=64 if i % 2 else 32) for i, r in enumerate(requests(3 * ROWS_PER_BATCH, 0.0))]
+    asked = [r._replace(max_tokens=64 if i % 2 else 32) for i, r in enumerate(requests(3 * ROWS_PER_BATCH, 0.0))]
     lengths = [len(r.messages[1][1]) for r in asked]
     found = batches(asked, lengths)
     assert sorted(i for batch in found for i in batch) == list(range(len(asked)))
@@ -86,7 +85,7 @@ def test_batches_share_their_limit_and_are_the_same_after_a_kill() -> None:
 
 def test_row_seeds_differ_by_row_sample_and_seed() -> None:
     request = requests(1, 0.8)[0]
-    variants = [request, replace(request, sample=1), replace(request, seed=1), replace(request, messages=(("user", "x"),))]
+    variants = [request, request._replace(sample=1), request._replace(seed=1), request._replace(messages=(("user", "x"),))]
     assert len({row_seed(variant) for variant in variants}) == 4
 
 

@@ -113,7 +113,11 @@ def test_a_model_folder_without_tokenizer(folder: Path) -> None:
     ("stage", "overrides", "error"),
     [
         ("prompts", ["dataset=gsm8k"], "prompts: hub data set openai/gsm8k at e53f048856ff4f594e959d75785d2c2d37b678ee, split train: "),
-        ("generate", ["profile=llama", "profiles.llama.teacher.engine=transformers"], "model meta-llama/Llama-3.1-405B-Instruct at be673f326cab4cd22ccfef76109faf68e41aa5f1: "),
+        (
+            "generate",
+            ["profile=llama", "profiles.llama.teacher.engine=transformers"],
+            "model meta-llama/Llama-3.1-405B-Instruct at be673f326cab4cd22ccfef76109faf68e41aa5f1: ",
+        ),
     ],
 )
 def test_a_hub_that_cannot_be_reached_is_said_without_a_traceback(

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from dvc.utils.hydra import apply_overrides
 
-from stages.sampling.openai import VERSION
+from stages.sampling.chat import VERSION
 from stages.sampling.request import Model, Request, key
 from tests.architecture.closure import ROOT
 from tests.sampling.conftest import Served

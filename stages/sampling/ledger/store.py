@@ -8,6 +8,7 @@ Processes that ask at the same time claim what they are about to ask, so that no
 import fcntl
 import os
 import sqlite3
+import time
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ from stages.sampling.request import Model, Reply
 FIELDS = "text, finish_reason, prompt_tokens, completion_tokens, served"
 # SQLite's default limit of variables in one statement is 32,766
 KEYS_PER_QUERY = 10_000
+# Replies are on the disk itself so long after they are kept: a killed process loses none, a power cut as many.
+SYNC_SECONDS = 1.0
 
 
 def default_path() -> Path:
@@ -33,7 +36,9 @@ class Ledger:
         with self._explained("nothing was asked"):
             self.connection = sqlite3.connect(path, timeout=60, isolation_level=None)
             self.connection.execute("PRAGMA journal_mode=WAL")
+            self.connection.execute("PRAGMA synchronous=NORMAL")
             migrate(self.connection, path)
+        self._synced = time.monotonic()
         self._owner = uuid.uuid4().hex
         self._owners = path.parent / "owners"
         self._lock: int | None = None
@@ -82,9 +87,17 @@ class Ledger:
              model.cost(r.prompt_tokens, r.completion_tokens))
             for key, r in replies
         ]  # fmt: skip
-        with self.transaction(f"{len(rows)} replies could not be kept, all earlier ones are"):
+        cost = f"{len(rows)} replies could not be kept, all earlier ones are"
+        with self.transaction(cost):
             self.connection.executemany("INSERT OR IGNORE INTO replies VALUES (?,?,?,?,?,?,?,?,?,?,?)", rows)
             self.connection.executemany("DELETE FROM claims WHERE key = ?", [row[:1] for row in rows])
+        if time.monotonic() - self._synced >= SYNC_SECONDS:
+            self._sync(cost)
+
+    def _sync(self, cost: str) -> None:
+        with self._explained(cost):
+            self.connection.execute("PRAGMA wal_checkpoint")
+        self._synced = time.monotonic()
 
     def claim(self, keys: list[bytes]) -> set[bytes]:
         """Those of the keys that are this process's to ask: without a reply, and asked by no other living process."""
@@ -101,6 +114,7 @@ class Ledger:
         if self._lock is not None:
             with self.transaction("this run's claims stand until its process ends"):
                 self.connection.execute("DELETE FROM claims WHERE owner = ?", (self._owner,))
+            self._sync("all replies are kept")
             (self._owners / self._owner).unlink(missing_ok=True)
             os.close(self._lock)
             self._lock = None
