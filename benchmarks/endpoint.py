@@ -29,15 +29,17 @@ LATENCY = 0.05  # seconds
 
 
 @contextmanager
-def serving(folder: Path, latency: float) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+def serving(folder: Path, latency: float) -> Iterator[str]:
+    """The address of a stub server, which says in the end how many requests it answered."""
     port = folder / "port"
     port.unlink(missing_ok=True)
     command = ["taskset", "-c", "1", sys.executable, "-m", "benchmarks.stub_server", str(port), "--latency", str(latency)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         while not port.exists():
             time.sleep(0.05)
-        yield f"http://127.0.0.1:{port.read_text()}/v1", server
+        yield f"http://127.0.0.1:{port.read_text()}/v1"
         server.terminate()
+        print(f"requests answered: {server.communicate()[0].strip()}", flush=True)
 
 
 def run(name: str, address: str, count: int, concurrency: int, folder: Path) -> dict[str, float]:
@@ -62,13 +64,11 @@ def main() -> None:
     results: dict[str, list[dict[str, float]]] = {name: [] for name in names}
     again: dict[str, list[float]] = {"potstill": [], "curator": []}
     for _ in range(options.rounds):
-        with tempfile.TemporaryDirectory() as top, serving(Path(top), 0.0) as (address, server):
+        with tempfile.TemporaryDirectory() as top, serving(Path(top), 0.0) as address:
             for name in names:
                 results[name].append(run(name, address, options.count, CONCURRENCY, Path(top) / name))
             for name in set(again) & set(names):
                 again[name].append(run(name, address, options.count, CONCURRENCY, Path(top) / name)["process"])
-            server.terminate()
-            print("answered in all:", server.communicate()[0].strip(), "by", len(names), "clients of", options.count, "prompts", flush=True)
     ours = statistics.median(row["seconds"] for row in results["potstill"])
     for name in names:
         seconds, cpu, peak = (statistics.median(row[field] for row in results[name]) for field in ("seconds", "cpu", "peak_mb"))
@@ -76,8 +76,8 @@ def main() -> None:
     for name in set(again) & set(names):
         print(f"{name}, all answered already: {statistics.median(again[name]):.2f} s, the whole process")
     for concurrency in (64, 128, 256):
-        with tempfile.TemporaryDirectory() as top, serving(Path(top), LATENCY) as (address, _):
-            seconds = run("potstill", address, options.count, concurrency, Path(top) / "potstill")["seconds"]
+        with tempfile.TemporaryDirectory() as top, serving(Path(top), LATENCY) as address:
+            seconds = run("potstill", address, options.count, concurrency, Path(top) / "potstill")["asking"]
         rate, best = options.count / seconds, concurrency / LATENCY
         print(f"potstill at {LATENCY * 1000:.0f} ms, {concurrency} at a time: {rate:,.0f} requests/s, {rate / best:.0%} of {best:,.0f}", flush=True)
 

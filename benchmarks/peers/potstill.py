@@ -35,7 +35,11 @@ if not (folder / "ledger.sqlite").exists():
 start, cpu = time.perf_counter(), time.process_time()
 ledger = Ledger(folder / "ledger.sqlite")
 plan = survey(MODEL, requests, ledger)
+asking = time.perf_counter()
 ask(plan, LIMITS, ledger, **({"load": load} if load else {}))
+asking = time.perf_counter() - asking
 assert sum(reply.finish_reason == "stop" for _, reply in replies(plan, ledger)) == count
 seconds = time.perf_counter() - start
-print(json.dumps({"seconds": seconds, "cpu": time.process_time() - cpu, "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+print(
+    json.dumps({"seconds": seconds, "asking": asking, "cpu": time.process_time() - cpu, "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024})
+)

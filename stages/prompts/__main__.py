@@ -36,7 +36,7 @@ def main() -> None:
     if in_train:
         print(f"prompts: {len(in_train)} test questions stand in train word for word: {', '.join(in_train[:5])}", file=sys.stderr)
     for split, rows in questions.items():
-        write_prompts(OUT / f"{split}.jsonl", [word(question, params) for question in rows])
+        write_prompts(OUT / f"{split}.jsonl", (word(question, params) for question in rows))
     with (OUT / "recorded.jsonl").open("w", encoding="utf-8") as file:
         file.writelines(json.dumps({"id": id, "text": text}, ensure_ascii=False) + "\n" for id, text in joined.completions)
     counts = {split: len(rows) for split, rows in questions.items()} | {"test_in_train": len(in_train)}

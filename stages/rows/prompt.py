@@ -1,6 +1,6 @@
 """What `prompts` hands on: one question, worded as messages for every style."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -36,7 +36,7 @@ def stream_prompts(path: Path) -> Iterator[Prompt]:
         yield from map(Prompt.model_validate_json, lines)
 
 
-def write_prompts(path: Path, prompts: list[Prompt]) -> None:
+def write_prompts(path: Path, prompts: Iterable[Prompt]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8") as file:
         file.writelines(prompt.model_dump_json() + "\n" for prompt in prompts)

@@ -106,33 +106,34 @@ def ask_round(plan: Plan, todo: set[bytes], engine: Engine, limits: Limits, ledg
                     spending.requests += 1
                     yield request
 
-    try:
-        for batch in engine.ask(draw()):
-            replies = [(under_way.pop(request), reply) for request, reply in batch]
-            ledger.put(plan.model, [(k, reply) for k, reply in replies if reply.finish_reason != "unanswered"])
-            plan.failures |= {k: reply.error for k, reply in replies if reply.finish_reason == "unanswered"}
-            before = spending.replies
-            for _, reply in replies:
-                spending.add(reply)
-            progress.update(len(replies))
-            progress.set_postfix(engine.retries | spending.failures, refresh=False)
-            if before < REPLIES_BEFORE_FORECAST <= spending.replies:
-                progress.write(forecast(spending, progress), file=sys.stderr)
-    finally:
-        ledger.release()
+    for batch in engine.ask(draw()):
+        replies = [(under_way.pop(request), reply) for request, reply in batch]
+        ledger.put(plan.model, [(k, reply) for k, reply in replies if reply.finish_reason != "unanswered"])
+        plan.failures |= {k: reply.error for k, reply in replies if reply.finish_reason == "unanswered"}
+        before = spending.replies
+        for _, reply in replies:
+            spending.add(reply)
+        progress.update(len(replies))
+        progress.set_postfix(engine.retries | spending.failures, refresh=False)
+        if before < REPLIES_BEFORE_FORECAST <= spending.replies:
+            progress.write(forecast(spending, progress), file=sys.stderr)
+    ledger.release()
     plan.failures |= dict.fromkeys(under_way.values(), "never came back")
     return reached[0] if reached else None
 
 
 def wait_for_others(todo: set[bytes], ledger: Ledger, progress: tqdm) -> None:
     """Until none of `todo` is left, or some of it is free: its claimant got no reply, or died."""
-    progress.write(f"{len(todo)} requests are being asked by another run; waiting for its replies", file=sys.stderr)
-    while todo:
+    told = False
+    while True:
         answered = ledger.known(list(todo))
         todo -= answered
         progress.update(len(answered))
-        if ledger.claim(list(todo)):
+        if not todo or ledger.claim(list(todo)):
             return
+        if not told:
+            progress.write(f"{len(todo)} requests are being asked by another run; waiting for its replies", file=sys.stderr)
+            told = True
         time.sleep(POLL_SECONDS)
 
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 # Rows of one batch. Replies are kept a batch at a time, so this is also what a kill can cost.
 ROWS_PER_BATCH = 128
-# Requests that are sorted by length together; more would only take memory.
-ROWS_PER_WINDOW = 65_536
+# Requests that are drawn and sorted by length together: what a budget can be overdrawn by.
+ROWS_PER_WINDOW = 4_096
 
 
 def resolve_precision(precision: str) -> str:

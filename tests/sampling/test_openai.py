@@ -102,7 +102,7 @@ def test_an_endpoint_that_is_gone_for_good_stops_the_run(serve: Serve, tmp_path:
     served.process.kill()
     served.process.wait()
     with pytest.raises(SystemExit, match=f"ClientConnectorError at the last {MAX_LOST_IN_A_ROW} requests, 1 times each; endpoint {served.address}"):
-        answers(tmp_path, 1_000, limits(max_attempts=1))
+        answers(tmp_path, 10_000, limits(max_attempts=1))
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,7 @@ def test_tidying_an_answer_parser_runs_filter_and_evaluate(restored: Path) -> No
 def test_tidying_an_engine_asks_nobody(restored: Path) -> None:
     before = num_asked(restored)
     edit(restored, "stages/sampling/transformers.py")
+    set_params(restored, "sampling.max_concurrency=8")
     assert repro(restored) == ASKING
     assert num_asked(restored) == before
 

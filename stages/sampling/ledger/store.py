@@ -87,15 +87,14 @@ class Ledger:
              model.cost(r.prompt_tokens, r.completion_tokens))
             for key, r in replies
         ]  # fmt: skip
-        cost = f"{len(rows)} replies could not be kept, all earlier ones are"
-        with self.transaction(cost):
+        with self.transaction(f"{len(rows)} replies could not be kept, all earlier ones are"):
             self.connection.executemany("INSERT OR IGNORE INTO replies VALUES (?,?,?,?,?,?,?,?,?,?,?)", rows)
             self.connection.executemany("DELETE FROM claims WHERE key = ?", [row[:1] for row in rows])
         if time.monotonic() - self._synced >= SYNC_SECONDS:
-            self._sync(cost)
+            self._sync()
 
-    def _sync(self, cost: str) -> None:
-        with self._explained(cost):
+    def _sync(self) -> None:
+        with self._explained("all replies are kept"):
             self.connection.execute("PRAGMA wal_checkpoint")
         self._synced = time.monotonic()
 
@@ -114,7 +113,7 @@ class Ledger:
         if self._lock is not None:
             with self.transaction("this run's claims stand until its process ends"):
                 self.connection.execute("DELETE FROM claims WHERE owner = ?", (self._owner,))
-            self._sync("all replies are kept")
+            self._sync()
             (self._owners / self._owner).unlink(missing_ok=True)
             os.close(self._lock)
             self._lock = None
