@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections import deque
 
-START = 16
+START = 32
 # a burst of refusals is one sign, not many
 SHRINK_SECONDS = 0.5
 

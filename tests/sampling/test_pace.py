@@ -14,10 +14,10 @@ def test_it_doubles_a_round_until_the_first_refusal_then_grows_by_one_a_round() 
     assert concurrency.limit == 0.75 * 2 * START
     concurrency.shrink()
     assert concurrency.limit == 0.75 * 2 * START, "a burst of refusals counts once"
-    for _ in range(24):
+    for _ in range(48):
         concurrency.grow()
-    # 24 times 1/limit, a little less than 1 as the limit grows
-    assert 24.9 < concurrency.limit < 25
+    # 48 times 1/limit, a little less than 1 as the limit grows
+    assert 48.9 < concurrency.limit < 49
 
 
 def test_it_stays_within_its_bounds() -> None:
