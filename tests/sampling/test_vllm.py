@@ -1,4 +1,4 @@
-"""The vllm engine up to vLLM itself, which is an object passed in; tests/real/test_vllm.py runs a real one."""
+"""The vllm engine up to vLLM itself, which is an object passed in; tests/real/test_vllm_itself.py runs a real one."""
 
 import json
 from pathlib import Path
