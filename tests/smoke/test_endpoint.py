@@ -169,8 +169,8 @@ def test_no_secret_is_in_any_file_or_log_whatever_fails(copy: Path, serve: Serve
         (["--status", "401"], [], 255),
         (["--model", "org/other"], [], 255),
         (["--faults"], ["sampling.budget.max_requests=100"], 255),
-        (["--status", "400"], [], 255),
-        (["--faults"], ["sampling.budget.max_requests=0"], 0),
+        (["--status", "400"], ["sampling.budget.max_requests=0"], 255),
+        (["--faults"], [], 0),
     ]:
         apply_overrides(str(copy / "params.yaml"), more)
         served = serve(*options)
