@@ -62,7 +62,7 @@ def survey(model: Model, requests: Callable[[], Iterator[Request]], ledger: Ledg
         from stages.sampling.estimate import count_tokens
 
         tokens, how = count_tokens(model, prompts)
-        prompt_tokens = round(tokens * characters / sum(map(len, prompts)))
+        prompt_tokens = round(tokens * characters / max(1, sum(map(len, prompts))))
         cost = model.cost(prompt_tokens, completion_tokens)
         line += f": about {prompt_tokens:,} prompt tokens ({how}), at most {completion_tokens:,} completion tokens, cost at most {cost:,.2f}"
     print(line, file=sys.stderr)

@@ -66,13 +66,15 @@ def read_completion(model: Model, content: bytes) -> Reply:
         choice, usage = answer["choices"][0], answer.get("usage") or {}
         message, finish = choice["message"], choice["finish_reason"]
         served, text = answer["model"], message.get("content") or ""
-        tokens = usage.get("prompt_tokens", 0), usage.get("completion_tokens", 0)
-    except (orjson.JSONDecodeError, KeyError, IndexError, TypeError, AttributeError):
+        tokens = int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0)
+        if not isinstance(text, str):
+            raise TypeError
+    except (orjson.JSONDecodeError, KeyError, IndexError, TypeError, ValueError, AttributeError):
         raise Retry("broken reply", None) from None
     if served != model.name:
         raise Fatal(f"asked for the model {model.name}, answered by {served}; if that one is meant, name it as `model` in params.yaml")
     if message.get("refusal"):
-        text, finish = message["refusal"], "content_filter"
+        text, finish = str(message["refusal"]), "content_filter"
     if finish not in ("stop", "length", "content_filter"):
         return unanswered(f"finish reason {finish}: wanted stop, length or content_filter")
     return Reply(text, finish, *tokens, "", f"{served} {answer.get('system_fingerprint') or ''}".strip())

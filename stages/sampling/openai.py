@@ -75,8 +75,10 @@ class OpenAIEngine:
                 async with asyncio.TaskGroup() as workers:
                     for _ in range(self._limits.max_concurrency):
                         workers.create_task(self._work(session, requests, finished))
-            except* Fatal as group:
-                raise group.exceptions[0] from None
+            except BaseExceptionGroup as group:
+                if fatal := group.subgroup(Fatal):
+                    raise fatal.exceptions[0] from None
+                raise
 
     async def _work(self, session: aiohttp.ClientSession, requests: Iterator[Request], finished: list[tuple[Request, Reply]]) -> None:
         """Draw a request as soon as there is a place, and see it through."""

@@ -51,6 +51,7 @@ def test_a_drawn_request_has_a_seed_of_its_own() -> None:
         (completion(**choice(None, "content_filter")), Reply("", "content_filter", 9, 2, "", "org/teacher fp_1")),
         (completion(**choice(None, "stop", refusal="I cannot.")), Reply("I cannot.", "content_filter", 9, 2, "", "org/teacher fp_1")),
         (completion(usage=None), Reply("4", "stop", 0, 0, "", "org/teacher fp_1")),
+        (completion(usage={"prompt_tokens": None}), Reply("4", "stop", 0, 0, "", "org/teacher fp_1")),
         (completion(**choice("", "tool_calls")), unanswered("finish reason tool_calls: wanted stop, length or content_filter")),
     ],
 )
@@ -58,7 +59,20 @@ def test_a_completion_is_read(content: bytes, reply: Reply) -> None:
     assert read_reply(ENDPOINT, 200, content, None, False) == reply
 
 
-@pytest.mark.parametrize("content", [b"", b'{"choices": [{"mess', b"{}", b"[]", b'{"choices": []}', b'{"choices": [null], "model": "m"}', b'"text"', b"null"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b'{"choices": [{"mess',
+        b"{}",
+        b"[]",
+        b'{"choices": []}',
+        b'{"choices": [null], "model": "m"}',
+        b'"text"',
+        b"null",
+        completion(**choice(["parts"], "stop")),
+    ],
+)  # pyright: ignore[reportArgumentType]
 def test_what_is_no_completion_is_asked_again(content: bytes) -> None:
     with pytest.raises(Retry, match="broken reply"):
         read_reply(ENDPOINT, 200, content, None, False)

@@ -138,6 +138,31 @@ def test_what_a_living_process_claims_is_left_to_it_and_a_dead_ones_claims_are_v
     assert list((tmp_path / "owners").iterdir()) == []
 
 
+def test_a_claim_whose_owner_left_no_trace_is_void(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    ledger.connection.execute("INSERT INTO claims VALUES (?, 'nobody')", (b"a",))
+    assert ledger.claim([b"a"]) == {b"a"}
+    assert ledger.connection.execute("SELECT owner FROM claims").fetchone() != ("nobody",)
+
+
+OPEN = """
+import sys
+from pathlib import Path
+from stages.sampling.ledger.store import Ledger
+print(len(Ledger(Path(sys.argv[1])).get([b"a"])))
+"""
+
+
+def test_eight_processes_bring_an_old_ledger_up_to_date_at_once(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "l.sqlite") as old:
+        old.execute(FORM_1)
+        rows = [((b"a" if i == 0 else b"%d" % i).hex(), "text", "stop", 3, 2, "transformers", "m", "r", "2026-11-20") for i in range(20_000)]
+        old.executemany("INSERT INTO replies VALUES (?,?,?,?,?,?,?,?,?)", rows)
+    command = [sys.executable, "-c", OPEN, str(tmp_path / "l.sqlite")]
+    opened = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(8)]
+    assert [process.communicate() for process in opened] == [("1\n", "")] * 8
+
+
 def test_a_reply_ends_its_claim(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "ledger.sqlite")
     ledger.claim([b"a", b"b"])

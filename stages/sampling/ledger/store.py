@@ -101,11 +101,11 @@ class Ledger:
     def claim(self, keys: list[bytes]) -> set[bytes]:
         """Those of the keys that are this process's to ask: without a reply, and asked by no other living process."""
         with self.transaction("nothing more was asked"):
-            self._bury_dead_owners()
             self._show_life()
-            claimed = {key for key, owner in self._select("SELECT key, owner FROM claims WHERE key IN", keys) if owner != self._owner}
+            living = self._bury_the_dead()
+            claimed = {key for key, owner in self._select("SELECT key, owner FROM claims WHERE key IN", keys) if owner in living}
             free = set(keys) - claimed - self.known(keys)
-            self.connection.executemany("INSERT OR IGNORE INTO claims VALUES (?, ?)", [(key, self._owner) for key in free])
+            self.connection.executemany("INSERT OR REPLACE INTO claims VALUES (?, ?)", [(key, self._owner) for key in free])
         return free
 
     def release(self) -> None:
@@ -121,15 +121,22 @@ class Ledger:
     def _show_life(self) -> None:
         """Hold a lock that the kernel lets go of when this process dies: how others know that its claims are void."""
         if self._lock is None:
+            self._owners.mkdir(exist_ok=True)
             self._lock = os.open(self._owners / self._owner, os.O_CREAT | os.O_RDWR)
             fcntl.lockf(self._lock, fcntl.LOCK_EX)
 
-    def _bury_dead_owners(self) -> None:
-        self._owners.mkdir(exist_ok=True)
+    def _bury_the_dead(self) -> set[str]:
+        """The other owners that live; the claims of the others are deleted."""
+        living = set()
         for lock in self._owners.iterdir():
-            if lock.name != self._owner and is_free(lock):
+            if lock.name == self._owner:
+                continue
+            if is_free(lock):
                 self.connection.execute("DELETE FROM claims WHERE owner = ?", (lock.name,))
                 lock.unlink(missing_ok=True)
+            else:
+                living.add(lock.name)
+        return living
 
     def close(self) -> None:
         self.release()
