@@ -22,7 +22,7 @@ def completion(**changed: Any) -> bytes:
     return json.dumps(body | changed).encode()
 
 
-def choice(content: str | None, finish: str, **more: str) -> dict[str, Any]:
+def choice(content: Any, finish: str, **more: str) -> dict[str, Any]:
     return {"choices": [{"message": {"content": content, **more}, "finish_reason": finish}]}
 
 
@@ -72,7 +72,7 @@ def test_a_completion_is_read(content: bytes, reply: Reply) -> None:
         b"null",
         completion(**choice(["parts"], "stop")),
     ],
-)  # pyright: ignore[reportArgumentType]
+)
 def test_what_is_no_completion_is_asked_again(content: bytes) -> None:
     with pytest.raises(Retry, match="broken reply"):
         read_reply(ENDPOINT, 200, content, None, False)
