@@ -14,7 +14,8 @@ from tests.architecture.closure import ROOT
 
 NUM_TRAIN, NUM_TEST = 300, 40
 SECRETS = {name: f"planted-{token_hex(16)}" for name in ("HF_TOKEN", "OPENAI_API_KEY")}
-ENVIRONMENT = os.environ | SECRETS | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1"}
+# /bin/sh is what dvc takes where SHELL is unset, in CI for example
+ENVIRONMENT = os.environ | SECRETS | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1", "SHELL": "/bin/sh"}
 for name in ("DVC_ROOT", "DVC_STAGE", "PYTHONPATH"):
     ENVIRONMENT.pop(name, None)
 

@@ -99,3 +99,4 @@ def test_kill_of_dvc_leaves_no_orphan(copy: Path) -> None:
         dvc.send_signal(signal.SIGKILL)
         _, alive = psutil.wait_procs(running, timeout=10)
     assert alive == []
+    assert num_kept(copy / ".potstill/ledger.sqlite") < NUM_TRAIN, "it was stopped, it did not come to its end"
