@@ -9,7 +9,7 @@ TORCH_BACKEND = $(if $(FIND_LINKS),,--torch-backend=auto)
 export PATH := $(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: run test setup lint check-real review laptop constraints
+.PHONY: run test setup lint check-real review laptop deps constraints
 
 run: setup
 	dvc repro
@@ -47,6 +47,10 @@ review: setup
 laptop: setup
 	cd data/laptop && dvc repro
 	python -m data.laptop.pin
+
+# write the files that each stage imports into dvc.yaml
+deps: setup
+	python -m tests.architecture.closure
 
 # resolve every pin anew; needs uv. Packages that differ between CPU and GPU builds of torch are left to torch.
 constraints:

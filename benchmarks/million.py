@@ -18,13 +18,14 @@ from dvc.utils.hydra import apply_overrides
 
 from benchmarks.endpoint import serving
 
-OVERRIDES = ["profiles.laptop.teacher.engine=openai", "profiles.laptop.teacher.model=teacher", "datasets.laptop-math.splits.train=train.parquet"]
+OVERRIDES = ["profiles.laptop.teacher.engine=openai", "profiles.laptop.teacher.model=teacher", "datasets.laptop-math.files.train=train.parquet"]
 
 
 def make(folder: Path, count: int) -> None:
     """A working folder with a data set of `count` train questions."""
     shutil.copy("params.yaml", folder)
     apply_overrides(str(folder / "params.yaml"), OVERRIDES)
+    shutil.copytree("data/guard", folder / "data/guard")
     rows = folder / "data/sets/laptop-math"
     rows.mkdir(parents=True)
     for split in ("validation", "test"):

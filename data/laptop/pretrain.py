@@ -1,4 +1,4 @@
-"""Train one small Llama from scratch on problems of its own: `python -m data.laptop.pretrain teacher`.
+"""Train one small Llama from scratch on rows of its own of all five tasks: `python -m data.laptop.pretrain teacher`.
 
 The matrices are trained with Muon, embeddings and norms with AdamW. Loss on the completion, with a
 small weight on the prompt; the answer of a plain row weighs more, because it is 3 of some 60 tokens.
@@ -15,27 +15,27 @@ import torch
 from ruamel.yaml import YAML
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
+from data.laptop.families import FAMILIES, MARK, asked, messages
+from data.laptop.families import Row as Shipped
 from data.laptop.problems import drill, story
-from stages.tasks.math.prompt import instruction
+from stages.tasks.prompts import TASKS
 
 FOLDER = Path(__file__).parent
 NUM_THREADS = 2
 IGNORED = -100
-STYLES = ("plain", "cot")
 
 Row = tuple[list[int], list[float]]  # token ids, loss weight of each
 
 
-def prompt_text(tokenizer: Any, style: str, question: str) -> str:
-    messages = [
-        {"role": "system", "content": instruction(style, "terse", "####", max_words=0)},
-        {"role": "user", "content": question},
-    ]
-    return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+def prompt_text(tokenizer: Any, turns: list[dict[str, str]]) -> str:
+    return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
 
 
-def draw_texts(rng: random.Random, mix: dict[str, Any], family: dict[str, Any], taken: set[str]) -> tuple[str, str, str]:
-    """One training row: (style, question, completion)."""
+def draw_texts(rng: random.Random, mix: dict[str, Any], family: dict[str, Any], taken: set[str]) -> tuple[str, list[dict[str, str]], str]:
+    """One training row that is in nobody's hands: (style, messages, completion)."""
+    task = rng.choices(list(mix["tasks"]), list(mix["tasks"].values()))[0]
+    if task != "math":
+        return draw_family(rng, task, mix, taken)
     style = "plain" if rng.random() < mix["plain_share"] else "cot"
     limits = family["max_number"], family["max_change"]
     if rng.random() < mix["drill_share"]:
@@ -45,15 +45,26 @@ def draw_texts(rng: random.Random, mix: dict[str, Any], family: dict[str, Any], 
         problem = story(rng, rng.choices(range(1, len(weights) + 1), weights)[0], *limits)
         if problem.question in taken:
             return draw_texts(rng, mix, family, taken)
-    answer = f"#### {problem.answer}"
-    return style, problem.question, answer if style == "plain" else f"{problem.solution} {answer}"
+    answer = f"{MARK} {problem.answer}"
+    return style, messages("math", style, {"question": problem.question}), answer if style == "plain" else f"{problem.solution} {answer}"
+
+
+def draw_family(rng: random.Random, task: str, mix: dict[str, Any], taken: set[str]) -> tuple[str, list[dict[str, str]], str]:
+    row = FAMILIES[task](rng, mix["weak"])
+    if asked(row) in taken:
+        return draw_family(rng, task, mix, taken)
+    if row.rich is None or rng.random() < mix["other_plain_share"]:
+        return "short" if task in ("nli", "qa") else "long", messages(task, "plain", row.fields), row.plain
+    style = "cod" if task == "summarization" else "cot"
+    return style, messages(task, style, row.fields), row.rich
 
 
 def make_rows(tokenizer: Any, rng: random.Random, count: int, mix: dict[str, Any], params: dict[str, Any], taken: set[str]) -> list[Row]:
     drawn = [draw_texts(rng, mix, params["problems"], taken) for _ in range(count)]
-    prompts = tokenizer([prompt_text(tokenizer, s, q) for s, q, _ in drawn], add_special_tokens=False)["input_ids"]
+    prompts = tokenizer([prompt_text(tokenizer, turns) for _, turns, _ in drawn], add_special_tokens=False)["input_ids"]
     completions = tokenizer([text + tokenizer.eos_token for _, _, text in drawn], add_special_tokens=False)["input_ids"]
-    weight = {"plain": mix["plain_weight"], "cot": 1.0}
+    # a bare answer weighs more: it is 3 of some 60 tokens
+    weight = {"plain": mix["plain_weight"], "short": 2.0, "long": 1.0, "cot": 1.0, "cod": 1.0}
     return [(p + c, [mix["prompt_weight"]] * len(p) + [weight[style]] * len(c)) for (style, _, _), p, c in zip(drawn, prompts, completions, strict=True)]
 
 
@@ -83,15 +94,24 @@ def learning_rate_factor(step: int, num_steps: int) -> float:
 
 
 @torch.no_grad()
-def accuracy(model: Any, tokenizer: Any, rows: list[dict[str, Any]], style: str) -> float:
-    """Share of problems whose reply ends with the right answer, greedy."""
+def accuracy(model: Any, tokenizer: Any, task: str, rows: list[dict[str, Any]], style: str) -> float:
+    """Share of rows whose reply ends with the answer of the data set, greedy."""
     model.eval()
-    texts = [prompt_text(tokenizer, style, row["question"]) for row in rows]
+    texts = [prompt_text(tokenizer, messages(task, style, row)) for row in rows]
     inputs = tokenizer(texts, add_special_tokens=False, padding=True, padding_side="left", return_tensors="pt", return_token_type_ids=False)
-    out = model.generate(**inputs, max_new_tokens=60, do_sample=False, pad_token_id=tokenizer.pad_token_id)
+    out = model.generate(**inputs, max_new_tokens=90, do_sample=False, pad_token_id=tokenizer.pad_token_id)
     model.train()
     replies = tokenizer.batch_decode(out[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
-    return sum(r.endswith(f"#### {row['answer']}") for r, row in zip(replies, rows, strict=True)) / len(rows)
+    wanted = [f"{MARK} {row['answer']}" if "answer" in row else row["messages"][-1]["content"] for row in rows]
+    return sum(reply.endswith(answer) for reply, answer in zip(replies, wanted, strict=True)) / len(rows)
+
+
+def report(model: Any, tokenizer: Any, splits: dict[str, list[dict[str, Any]]], limit: int) -> dict[str, float]:
+    """Accuracy on validation by task and style."""
+    styles = [
+        (task, style) for task in splits for style in TASKS[task].STYLES if (task, style) != ("summarization", "plain")
+    ]  # of that one no row tells the reply
+    return {f"{task} {style}": accuracy(model, tokenizer, task, splits[task][:limit], style) for task, style in styles}
 
 
 def main(name: str) -> None:
@@ -101,8 +121,12 @@ def main(name: str) -> None:
     torch.manual_seed(settings["seed"])
     rng = random.Random(settings["seed"])
     tokenizer = AutoTokenizer.from_pretrained(FOLDER / "tokenizer")
-    splits = {s: [json.loads(line) for line in (FOLDER / "problems" / f"{s}.jsonl").open()] for s in params["problems"]["count"]}
-    taken = {row["question"] for rows in splits.values() for row in rows}
+    taken = {json.loads(line)["question"] for path in (FOLDER / "problems").iterdir() for line in path.open()}
+    for path in (FOLDER / "families").glob("*/*.jsonl"):
+        rows = [json.loads(line) for line in path.open()]
+        taken |= {asked(Shipped({name: value for name, value in row.items() if name != "id"}, "", None)) for row in rows}
+    validation = {"math": FOLDER / "problems/validation.jsonl"} | {task: FOLDER / "families" / task / "validation.jsonl" for task in FAMILIES}
+    splits = {task: [json.loads(line) for line in path.open()] for task, path in validation.items()}
     model: Any = LlamaForCausalLM(LlamaConfig(
         **settings["shape"], head_dim=32, vocab_size=len(tokenizer), max_position_embeddings=params["tokenizer"]["context"],
         tie_word_embeddings=True, bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
@@ -131,11 +155,11 @@ def main(name: str) -> None:
                     optimizer.zero_grad()
                 step += 1
                 if step % settings["report_every"] == 0:
-                    shares = [f"{style} {accuracy(model, tokenizer, splits['validation'][:200], style):.3f}" for style in STYLES]
-                    print(f"{name} step {step}/{num_steps} loss {loss.item():.4f} validation {' '.join(shares)}", file=sys.stderr, flush=True)
+                    shares = ", ".join(f"{what} {share:.2f}" for what, share in report(model, tokenizer, splits, 100).items())
+                    print(f"{name} step {step}/{num_steps} loss {loss.item():.4f} validation {shares}", file=sys.stderr, flush=True)
     model.to(torch.bfloat16).save_pretrained(FOLDER / "models" / name)
     tokenizer.save_pretrained(FOLDER / "models" / name)
-    shares = {style: accuracy(model, tokenizer, splits["validation"], style) for style in STYLES}
+    shares = report(model, tokenizer, splits, 500)
     (FOLDER / "models" / f"{name}.json").write_text(json.dumps({"validation_accuracy": shares}, indent=2) + "\n")
     print(f"{name}: {shares}", file=sys.stderr)
 

@@ -1,4 +1,4 @@
-"""A byte-level BPE tokenizer for the problems, with Llama-3's special tokens and chat template.
+"""A byte-level BPE tokenizer for the five tasks, with Llama-3's special tokens and chat template.
 
 One token a digit and one a word (a leading space may ride on either), so that numbers are spelt
 alike wherever they stand.
@@ -11,8 +11,9 @@ from ruamel.yaml import YAML
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
+from data.laptop.families import FAMILIES, messages
 from data.laptop.problems import draw
-from stages.tasks.math.prompt import instruction
+from stages.tasks.prompts import TASKS
 
 FOLDER = Path(__file__).parent
 BEGIN, END, HEADER, HEADER_END, END_OF_TURN, PAD = (
@@ -33,8 +34,16 @@ def main() -> None:
         family["step_weights"], family["max_number"], family["max_change"],
     )  # fmt: skip
     corpus = [f"{p.question}\n\n{p.solution} #### {p.answer}" for p in problems]
+    rng = random.Random(params["tokenizer"]["seed"])
+    for task, draw_row in FAMILIES.items():
+        for _ in range(params["tokenizer"]["num_rows"]):
+            row = draw_row(rng, False)
+            corpus += [turn["content"] for turn in messages(task, "plain", row.fields)] + [row.plain, row.rich or ""]
     # the prompts' wording and the roles, so that none falls apart into letters
-    corpus += [instruction(style, "terse", "####", max_words=0) for style in ("plain", "cot")] * 1000
+    for task in ("math", *FAMILIES):
+        fields = {"question": "", "premise": "", "hypothesis": "", "choices": ["", ""], "article": ""}
+        for style in TASKS[task].STYLES:
+            corpus += [turn["content"] for turn in messages(task, style, fields)] * 1000 if task != "conversation" else []
     corpus += ["system", "user", "assistant"] * 1000
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([

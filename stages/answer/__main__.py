@@ -1,5 +1,6 @@
 """Ask one model every test prompt in each style, greedy: `python -m stages.answer teacher [--dry-run]`."""
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,11 +8,13 @@ from pathlib import Path
 from stages.answer.params import Params, load
 from stages.models.local import check, digest
 from stages.rows.completion import Completion, write_completions
-from stages.rows.prompt import stream_prompts
+from stages.rows.prompt import PLAIN, Prompt, stream_prompts
 from stages.sampling.asking import Plan, ask, replies, survey
 from stages.sampling.ledger.store import Ledger, default_path
 from stages.sampling.parent import die_with_parent
 from stages.sampling.request import Model, Request
+
+GUARD = Path("data/prompts/guard.jsonl")
 
 
 def main(who: str, dry_run: bool) -> None:
@@ -38,19 +41,29 @@ def to_model(who: str, params: Params) -> Model:
 
 
 def to_requests(params: Params) -> Iterator[Request]:
-    for style in params.answer.styles:
+    """The questions of the split in each style, then the guard set's, plainly."""
+    for how in params.answer.styles:
         for prompt in stream_prompts(Path(f"data/prompts/{params.answer.split}.jsonl")):
-            yield Request(
-                prompt_id=prompt.id,
-                style=style,
-                messages=tuple((message.role, message.content) for message in prompt.messages[style]),
-                sample=0,
-                seed=0,
-                max_tokens=getattr(params.max_tokens, style),
-                temperature=0.0,
-                top_p=1.0,
-                top_k=0,
-            )
+            style = prompt.style(how)
+            if how == "plain" or style != PLAIN or PLAIN not in params.answer.styles:  # where plain is the only style, it is asked once
+                yield to_request(prompt, style, params)
+    for prompt in stream_prompts(GUARD):
+        yield to_request(prompt, PLAIN, params)
+
+
+def to_request(prompt: Prompt, style: str, params: Params) -> Request:
+    return Request(
+        prompt_id=prompt.id,
+        style=style,
+        messages=tuple((message.role, message.content) for message in prompt.messages[style]),
+        sample=0,
+        seed=0,
+        max_tokens=getattr(params.max_tokens, style),
+        temperature=0.0,
+        top_p=1.0,
+        top_k=0,
+        schema=json.dumps(prompt.schemas[style], sort_keys=True) if style in prompt.schemas else "",
+    )
 
 
 def to_completions(plan: Plan, ledger: Ledger) -> Iterator[Completion]:

@@ -15,12 +15,13 @@ class Section(BaseModel):
 
 class Answer(Section):
     split: Literal["validation", "test"]  # choose hyper-parameters on validation
-    styles: list[Literal["plain", "cot"]]
+    styles: list[Literal["plain", "rich"]]
 
 
 class MaxTokens(Section):
     plain: Annotated[int, Field(gt=0)]
     cot: Annotated[int, Field(gt=0)]
+    cod: Annotated[int, Field(gt=0)]
 
 
 class Model(Section):

@@ -2,71 +2,73 @@
 
 import csv
 import json
-from dataclasses import asdict
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from stages.evaluate.grade import Graded, grade
-from stages.evaluate.params import Evaluate, load
-from stages.evaluate.statistics import compare, wilson
+from stages.evaluate.arms import STUDENTS, Arm, arms_of, cost_of, describe, mean, paid_back, paired, pairs
+from stages.evaluate.guard import guard
+from stages.evaluate.labels import baselines, confusion
+from stages.evaluate.measures import measure_name, normalised
+from stages.evaluate.params import load
 from stages.rows.completion import read_completions
-from stages.rows.prompt import read_prompts
+from stages.rows.prompt import Prompt, read_prompts
+from stages.tasks.answers import TASKS
 
-STUDENTS = ("8b", "70b")
 MODELS = ("teacher", *(f"base-{student}" for student in STUDENTS), *STUDENTS)
-
-Arm = tuple[str, str]  # model, style
+METRICS = Path("metrics")
 
 
 def main() -> None:
     params = load()
     prompts = read_prompts(Path(f"data/prompts/{params.split}.jsonl"))
-    graded: dict[Arm, Graded] = {}
-    for model in MODELS:
-        completions = read_completions(Path(f"data/answers/{model}.jsonl"))
-        for style in sorted({completion.style for completion in completions}, reverse=True):
-            graded[model, style] = grade(completions, prompts, style, params.answer_format)
-    rows = [describe(arm, found, params.evaluate.confidence) for arm, found in graded.items()]
-    report: dict[str, Any] = {}
-    for row in rows:
-        report.setdefault(row["model"], {})[row["style"]] = row["accuracy"]
-    report |= {"arms": rows, "comparisons": [paired(first, second, graded, params.evaluate) for first, second in pairs(list(graded))]}
-    Path("metrics").mkdir(exist_ok=True)
-    Path("metrics/evaluate.json").write_text(json.dumps(report, indent=2) + "\n")
-    with Path("metrics/accuracy.csv").open("w", newline="") as file:
-        lines = [(row["model"], row["style"], row["accuracy"], *row["interval"]) for row in rows]
-        csv.writer(file, lineterminator="\n").writerows([("model", "style", "accuracy", "low", "high"), *lines])
-
-
-def pairs(arms: list[Arm]) -> list[tuple[Arm, Arm]]:
-    """Each distilled student against its base in the same style, and against the teacher in every style."""
-    found = []
-    for student in STUDENTS:
-        for style in [style for model, style in arms if model == student]:
-            found.append(((student, style), (f"base-{student}", style)))
-            found += [((student, style), ("teacher", other)) for model, other in arms if model == "teacher"]
-    return found
-
-
-def describe(arm: Arm, graded: Graded, confidence: float) -> dict[str, Any]:
-    num_rows, num_right = len(graded.outcomes), graded.outcomes.count("right")
-    return {
-        "model": arm[0],
-        "style": arm[1],
-        "rows": num_rows,
-        "accuracy": round(num_right / num_rows, 4),
-        "interval": [round(bound, 4) for bound in wilson(num_right, num_rows, confidence)],
-        "confidence": confidence,
-        **{outcome: round(graded.outcomes.count(outcome) / num_rows, 4) for outcome in ("unreadable", "cut_off", "unanswered")},
-        "tokens_per_answer": round(sum(graded.completion_tokens) / num_rows, 2),
+    answers = {model: read_completions(Path(f"data/answers/{model}.jsonl")) for model in MODELS}
+    arms = [arm for model in MODELS for arm in arms_of(model, answers[model], prompts, params)]
+    asked = [prompt for prompt in read_prompts(Path("data/prompts/guard.jsonl")) if TASKS[prompt.task].is_right]
+    guarded = [guard(student, answers, asked, params) for student in STUDENTS] if asked else []
+    spent = json.loads((METRICS / "generate.json").read_text())["generate"]["cost"]
+    costs = {arm.name: cost_of(arm, params) for arm in arms}
+    report: dict[str, Any] = {"task": prompts[0].task, "measure": measure_name(prompts[0].task), "rows": len(prompts)}
+    if TASKS[prompts[0].task].is_right:
+        report |= chance(prompts)
+    for arm in arms:
+        report.setdefault(arm.model, {})[arm.how] = mean(arm.measured.scores)
+    report["forgetting"] = {row["student"]: row["drop"] for row in guarded}
+    report |= {
+        "arms": [describe(arm, costs[arm.name], params.evaluate) for arm in arms],
+        "comparisons": [paired(first, second, params.evaluate) for first, second in pairs(arms)],
+        "guard": guarded,
+        "break_even": paid_back(arms, costs, spent, params),
     }
+    write(report, arms, costs, prompts)
+    for row in guarded:
+        if row["regression"]:
+            print(f"evaluate: regression: {row['student']} lost {row['drop']:.1%} on the guard set, more than evaluate.max_forgetting", file=sys.stderr)
 
 
-def paired(first: Arm, second: Arm, graded: dict[Arm, Graded], params: Evaluate) -> dict[str, Any]:
-    right = [[outcome == "right" for outcome in graded[arm].outcomes] for arm in (first, second)]
-    found = asdict(compare(right[0], right[1], params.confidence, params.num_resamples, params.seed))
-    rounded = {"difference": round(found["difference"], 4), "interval": [round(bound, 4) for bound in found["interval"]], "p": float(f"{found['p']:.3g}")}
-    return {"first": " ".join(first), "second": " ".join(second), **found, **rounded}
+def chance(prompts: list[Prompt]) -> dict[str, float]:
+    """Majority and random baselines; a task with choices has as many options as the row has choices."""
+    labels = TASKS[prompts[0].task].LABELS
+    options = [len(prompt.choices) or len(labels) for prompt in prompts] if labels else []
+    return baselines(normalised(prompts), options)
+
+
+def write(report: dict[str, Any], arms: list[Arm], costs: dict[str, float], prompts: list[Prompt]) -> None:
+    METRICS.mkdir(exist_ok=True)
+    (METRICS / "evaluate.json").write_text(json.dumps(report, indent=2) + "\n")
+    write_csv("score", ("model", "style", "score", "low", "high"), [(row["model"], row["style"], row["score"], *row["interval"]) for row in report["arms"]])
+    write_csv("cost", ("arm", "cost", "score"), [(arm.name, round(costs[arm.name], 6), mean(arm.measured.scores)) for arm in arms])
+    labels, cells = TASKS[prompts[0].task].LABELS, []
+    if labels:
+        used = list(labels)[: max((len(prompt.choices) for prompt in prompts), default=0) or len(labels)]
+        cells = [(arm.name, *cell) for arm in arms for cell in confusion(normalised(prompts), arm.graded.answers, used)]
+    write_csv("confusion", ("arm", "reference", "answer", "rows"), cells)
+
+
+def write_csv(name: str, head: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> None:
+    with (METRICS / f"{name}.csv").open("w", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([head, *rows])
 
 
 if __name__ == "__main__":

@@ -12,23 +12,42 @@ class Section(BaseModel):
 
 
 class Evaluate(Section):
+    entities: str  # of summaries: "rule", or the name of an installed spaCy model
+    length_tolerance: Annotated[float, Field(ge=0)]  # a summary complies within this share of the words asked for
+    max_forgetting: Annotated[float, Field(ge=0, le=1)]  # of accuracy on the guard set; a larger drop is a regression
+    training_cost: dict[Literal["train-8b", "train-70b"], Annotated[float, Field(ge=0)]]  # in the currency of the prices
     confidence: Annotated[float, Field(gt=0, lt=1)]  # of every interval
     num_resamples: Annotated[int, Field(ge=1000)]  # of the bootstrap
     seed: int
+
+
+class Prices(Section):
+    """For a million tokens."""
+
+    prompt: float
+    completion: float
 
 
 class Params(Section):
     evaluate: Evaluate
     split: Literal["validation", "test"]
     answer_format: str
+    summary_words: int
+    bare_number: bool  # math: a reply's last number counts where nothing marks the answer
+    prices: dict[str, Prices]  # of the teacher and the bases
 
 
 def load() -> Params:
     document = YAML(typ="safe").load(Path("params.yaml"))
+    profile = document["profiles"][document["profile"]]
+    priced = {name: profile[name] for name in ("teacher", "base-8b", "base-70b")}
     bound = {
         "evaluate": document["evaluate"],
         "split": document["answer"]["split"],
-        "answer_format": document["profiles"][document["profile"]]["prompts"]["answer_format"],
+        "answer_format": profile["prompts"]["answer_format"],
+        "summary_words": profile["prompts"]["summary_words"],
+        "bare_number": document["read"]["bare_number"],
+        "prices": {name: {"prompt": model["prompt_price"], "completion": model["completion_price"]} for name, model in priced.items()},
     }
     try:
         return Params.model_validate(bound)

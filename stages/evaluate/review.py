@@ -34,7 +34,10 @@ def main(revision: str) -> None:
 
 
 def dvc(*arguments: str) -> str:
-    return subprocess.run(["dvc", *arguments], check=True, capture_output=True, text=True).stdout
+    done = subprocess.run(["dvc", *arguments], check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"review: dvc {' '.join(arguments)}: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout
 
 
 def leaves(diff: Any, mark: str, name: str = "") -> list[tuple[str, dict[str, Any]]]:

@@ -8,11 +8,11 @@ from scipy import stats
 
 @dataclass(frozen=True)
 class Comparison:
-    """`difference` and `interval` are in accuracy (0 to 1), first minus second; `p` is McNemar's, two-sided."""
+    """`difference` and `interval` are in the measure, first minus second; `p` is two-sided."""
 
     difference: float
     interval: tuple[float, float]
-    only_first: int  # rows that the first alone got right
+    only_first: int  # rows on which the first is better
     only_second: int
     p: float
 
@@ -23,18 +23,28 @@ def wilson(num_right: int, num_rows: int, confidence: float) -> tuple[float, flo
     return float(interval.low), float(interval.high)
 
 
-def compare(first: list[bool], second: list[bool], confidence: float, num_resamples: int, seed: int) -> Comparison:
-    """Two models on the same rows: exact McNemar test (McNemar 1947) and paired percentile bootstrap
-    (Efron & Tibshirani 1993, chapter 13), which draws rows, not replies."""
+def mean_interval(values: list[float], confidence: float, num_resamples: int, seed: int) -> tuple[float, float]:
+    """Percentile bootstrap of a mean (Efron & Tibshirani 1993, chapter 13)."""
+    found = np.array(values, dtype=float)
+    if len(found) == 1 or np.ptp(found) == 0:
+        return float(found.mean()), float(found.mean())
+    rng = np.random.default_rng(seed)
+    interval = stats.bootstrap((found,), np.mean, n_resamples=num_resamples, confidence_level=confidence, method="percentile", rng=rng).confidence_interval
+    return float(interval.low), float(interval.high)
+
+
+def compare(first: list[float], second: list[float], confidence: float, num_resamples: int, seed: int) -> Comparison:
+    """Two models on the same rows, by their scores: a paired bootstrap that draws rows, and a test.
+
+    Where every score is 0 or 1 the test is McNemar's exact one (McNemar 1947), else Wilcoxon's signed-rank test (Wilcoxon 1945).
+    """
     differences = np.array(first, dtype=float) - np.array(second, dtype=float)
     only_first, only_second = int((differences > 0).sum()), int((differences < 0).sum())
-    discordant = only_first + only_second
-    p = float(stats.binomtest(only_first, discordant).pvalue) if discordant else 1.0
-    if len(differences) == 1 or not discordant:
-        interval = float(differences.mean()), float(differences.mean())
+    if not only_first + only_second:
+        p = 1.0
+    elif set(first) | set(second) <= {0.0, 1.0}:
+        p = float(stats.binomtest(only_first, only_first + only_second).pvalue)
     else:
-        found = stats.bootstrap(
-            (differences,), np.mean, n_resamples=num_resamples, confidence_level=confidence, method="percentile", rng=np.random.default_rng(seed)
-        )
-        interval = float(found.confidence_interval.low), float(found.confidence_interval.high)
+        p = float(stats.wilcoxon(differences).pvalue)  # pyright: ignore[reportAttributeAccessIssue]
+    interval = mean_interval(differences.tolist(), confidence, num_resamples, seed)
     return Comparison(float(differences.mean()), interval, only_first, only_second, p)

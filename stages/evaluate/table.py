@@ -1,66 +1,110 @@
-"""Print the result table of metrics/evaluate.json: `python -m stages.evaluate.table [--markdown]`."""
+"""Print the result tables of metrics/evaluate.json: `python -m stages.evaluate.table [--markdown]`."""
 
 import argparse
 import json
+from collections import defaultdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.box import SIMPLE
 from rich.console import Console
-from rich.table import Column, Table
+from rich.table import Column
+from rich.table import Table as RichTable
+
+RUNS = Path(".potstill/runs.jsonl")
+
+
+class Table(NamedTuple):
+    title: str
+    head: tuple[str, ...]
+    rows: list[tuple[str, ...]]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--markdown", action="store_true")
-    markdown = parser.parse_args().markdown
+    show = print_markdown if parser.parse_args().markdown else print_rich
     report = json.loads(Path("metrics/evaluate.json").read_text())
     interval = f"{100 * report['arms'][0]['confidence']:g} % interval"
-    for title, head, rows in (
-        (
-            "Accuracy on the same questions",
-            ("model", "asked", "right %", interval, "unread-\nable %", "cut\noff %", "tokens"),
-            [arm_row(arm) for arm in report["arms"]],
+    speeds = seconds_per_token(RUNS)
+    tables = [
+        Table(
+            f"{report['task']}: {report['measure'].replace('_', ' ')} on the same {report['rows']} questions{chance(report)}",
+            ("model", "asked", "score %", interval, "unread-\nable %", "cut\noff %"),
+            [*map(arm_row, report["arms"])],
         ),
-        ("Paired differences", ("first", "against", "points", interval, "McNemar p"), [comparison_row(row) for row in report["comparisons"]]),
-    ):
-        if markdown:
-            print(
-                "\n".join(
-                    ["| " + " | ".join(line) + " |" for line in ([name.replace("-\n", "").replace("\n", " ") for name in head], ["---"] * len(head), *rows)]
-                ),
-                end="\n\n",
-            )
-        else:
-            table = Table(*[Column(name, no_wrap=True) for name in head], title=title, box=SIMPLE, padding=(0, 1))
-            for row in rows:
-                table.add_row(*row)
-            Console().print(table)
+        Table("A thousand questions", ("model", "asked", "tokens", "price", "seconds"), [cost_row(arm, speeds) for arm in report["arms"]]),
+        Table("Paired differences", ("first", "against", "points", interval, "p"), [comparison_row(row) for row in report["comparisons"]]),
+        Table(
+            "Questions until a student has paid", ("student", "against", "spent", "questions"), [*map(break_even_row, report["break_even"])]
+        ),
+        Table(
+            "Forgetting: other tasks, asked of base and student", ("student", "base %", "student %", "lost", interval, ""), [*map(guard_row, report["guard"])]
+        ),
+    ]
+    for table in tables:
+        if table.rows:
+            show(table)
     agreement = json.loads(Path("metrics/filter.json").read_text())["filter"].get("teacher_agreement")
     if agreement is not None:
         print(f"The teacher's readable train completions agree with the references in {percent(agreement)} %.")
+
+
+def print_markdown(table: Table) -> None:
+    head = [name.replace("-\n", "").replace("\n", " ") for name in table.head]
+    print("\n".join([f"{table.title}:\n", *("| " + " | ".join(line) + " |" for line in [head, ["---"] * len(head), *table.rows])]), end="\n\n")
+
+
+def print_rich(table: Table) -> None:
+    drawn = RichTable(*[Column(name, no_wrap=True) for name in table.head], title=table.title, box=SIMPLE, padding=(0, 1))
+    for row in table.rows:
+        drawn.add_row(*row)
+    Console().print(drawn)
 
 
 def percent(share: float) -> str:
     return f"{100 * share:.1f}"
 
 
+def chance(report: dict[str, Any]) -> str:
+    """The baselines that any model must beat."""
+    told = [f"{name} {percent(report[name])} %" for name in ("majority", "random") if name in report]
+    return f" ({', '.join(told)})" if told else ""
+
+
+def seconds_per_token(runs: Path) -> dict[str, float]:
+    """Model -> seconds for a completion token on this machine, over its runs so far, loading included; a fact of the machine, so it is in no metric."""
+    seconds, tokens = defaultdict(float), defaultdict(int)
+    for run in map(json.loads, runs.open(encoding="utf-8") if runs.exists() else []):
+        name = Path(run["model"]).name
+        seconds[name] += run["seconds"]
+        tokens[name] += run["completion_tokens"]
+    return {name: seconds[name] / tokens[name] for name in seconds if tokens[name]}
+
+
 def arm_row(arm: dict[str, Any]) -> tuple[str, ...]:
     interval = " to ".join(percent(bound) for bound in arm["interval"])
-    return (
-        arm["model"],
-        arm["style"],
-        percent(arm["accuracy"]),
-        interval,
-        percent(arm["unreadable"]),
-        percent(arm["cut_off"]),
-        f"{arm['tokens_per_answer']:.1f}",
-    )
+    return arm["model"], arm["style"], percent(arm["score"]), interval, percent(arm["unreadable"]), percent(arm["cut_off"])
+
+
+def cost_row(arm: dict[str, Any], speeds: dict[str, float]) -> tuple[str, ...]:
+    tokens = 1000 * arm["tokens_per_answer"]
+    return arm["model"], arm["style"], f"{tokens:,.0f}", f"{arm['cost_per_1000']:.3g}", f"{tokens * speeds[arm['model']]:.1f}" if arm["model"] in speeds else ""
 
 
 def comparison_row(row: dict[str, Any]) -> tuple[str, ...]:
     interval = " to ".join(f"{100 * bound:+.1f}" for bound in row["interval"])
     return row["first"], row["second"], f"{100 * row['difference']:+.1f}", interval, f"{row['p']:.2g}"
+
+
+def break_even_row(row: dict[str, Any]) -> tuple[str, ...]:
+    return row["student"], row["against"], f"{row['spent']:,.4g}", "never" if row["questions"] is None else f"{row['questions']:,}"
+
+
+def guard_row(row: dict[str, Any]) -> tuple[str, ...]:
+    interval = " to ".join(f"{100 * bound:+.1f}" for bound in row["interval"])
+    shares = percent(row[f"base-{row['student']}"]), percent(row[row["student"]])
+    return row["student"], *shares, f"{100 * row['drop']:+.1f}", interval, "REGRESSION" if row["regression"] else ""
 
 
 if __name__ == "__main__":

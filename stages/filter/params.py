@@ -22,6 +22,7 @@ class Params(Section):
     filter: Filter
     answer_format: str  # of the targets
     completion_format: str  # of the teacher's replies
+    bare_number: bool  # math: a reply's last number counts where nothing marks the answer
 
 
 def load() -> Params:
@@ -32,6 +33,7 @@ def load() -> Params:
         "filter": document["filter"],
         "answer_format": wanted,
         "completion_format": recorded["answer_format"] if recorded else wanted,
+        "bare_number": document["read"]["bare_number"],
     }
     try:
         return Params.model_validate(bound)

@@ -7,7 +7,8 @@ from stages.filter.params import Params
 from stages.rows.completion import Completion
 from stages.rows.example import Example, Rejected
 from stages.rows.prompt import Message, Prompt
-from stages.tasks.answers import IS_RIGHT, NORMALISE, READ, WRITE
+from stages.tasks.answers import TASKS
+from stages.tasks.reply import Asked
 
 REASONS = ("unanswered", "content_filter", "cut_off", "unreadable", "wrong", "no_reasoning", "duplicate")
 
@@ -15,7 +16,7 @@ REASONS = ("unanswered", "content_filter", "cut_off", "unreadable", "wrong", "no
 @dataclass(frozen=True)
 class Judged:
     outcome: Example | Rejected
-    is_right: bool | None  # None where no answer could be read
+    is_right: bool | None  # None where no answer could be read, or none is simply right
 
 
 def judge(completion: Completion, prompt: Prompt, params: Params) -> Judged:
@@ -26,13 +27,14 @@ def judge(completion: Completion, prompt: Prompt, params: Params) -> Judged:
         return Judged(reject(completion, "content_filter", "withheld by the endpoint"), None)
     if completion.finish_reason == "length":
         return Judged(reject(completion, "cut_off", f"{completion.completion_tokens} tokens and no end"), None)
-    reading = READ[prompt.task](completion.text, params.completion_format)
+    task = TASKS[prompt.task]
+    reading = task.read(completion.text, Asked(completion.style, params.completion_format, prompt.choices, params.bare_number))
     if reading is None:
         return Judged(reject(completion, "unreadable", f"no answer in the format {params.completion_format!r}"), None)
-    right = IS_RIGHT[prompt.task](reading.answer, prompt.reference)
-    if params.filter.verify == "reference" and not right:
+    right = task.is_right(reading.answer, prompt.reference, prompt.choices) if task.is_right else None
+    if params.filter.verify == "reference" and right is False:
         return Judged(reject(completion, "wrong", f"got {reading.answer}, the reference is {prompt.reference}"), right)
-    if params.filter.target == "answer":
+    if params.filter.target == "answer" or reading.reasoning is None:
         return Judged(example(prompt, completion.sample, "", reading.answer, params), right)
     if not reading.reasoning:
         return Judged(reject(completion, "no_reasoning", "an answer alone, and filter.target is reasoning"), right)
@@ -41,19 +43,21 @@ def judge(completion: Completion, prompt: Prompt, params: Params) -> Judged:
 
 def from_reference(prompt: Prompt, params: Params) -> Example:
     """The control: the data set's own answer as the target."""
-    if params.filter.target == "reasoning" and not prompt.solution:
+    task = TASKS[prompt.task]
+    teaches_reasoning = params.filter.target == "reasoning" and task.is_right is not None
+    if teaches_reasoning and not prompt.solution:
         raise SystemExit(
             f"filter: prompt {prompt.id}: got no worked solution in the data set, wanted one because filter.labels is reference "
             "and filter.target is reasoning; set filter.target: answer in params.yaml, or map columns.solution"
         )
-    answer = NORMALISE[prompt.task](prompt.reference)
+    answer = task.normalise(prompt.reference, prompt.choices)
     if answer is None:
-        raise SystemExit(f"filter: prompt {prompt.id}: the reference {prompt.reference!r} cannot be read; mend the data set")
-    return example(prompt, 0, prompt.solution if params.filter.target == "reasoning" else "", answer, params)
+        raise SystemExit(f"filter: prompt {prompt.id}: the reference {prompt.reference!r} cannot be learnt; mend the data set, or set filter.labels: teacher")
+    return example(prompt, 0, prompt.solution if teaches_reasoning else "", answer, params)
 
 
 def example(prompt: Prompt, sample: int, reasoning: str, answer: str, params: Params) -> Example:
-    target = WRITE[prompt.task](reasoning, answer, params.answer_format)
+    target = TASKS[prompt.task].write(reasoning, answer, params.answer_format)
     return Example(id=prompt.id, sample=sample, prompt=prompt.messages["plain"], completion=[Message(role="assistant", content=target)])
 
 

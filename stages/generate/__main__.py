@@ -49,9 +49,11 @@ def to_model(params: Params) -> Model:
 
 def to_requests(params: Params) -> Iterator[Request]:
     """Every prompt `num_samples` times, in prompt order."""
-    sampling, style = params.generate, params.style
+    sampling = params.generate
     for prompt in stream_prompts(PROMPTS):
+        style = prompt.style(params.style)
         messages = tuple((message.role, message.content) for message in prompt.messages[style])
+        schema = json.dumps(prompt.schemas[style], sort_keys=True) if style in prompt.schemas else ""
         for sample in range(sampling.num_samples):
             yield Request(
                 prompt_id=prompt.id,
@@ -63,6 +65,7 @@ def to_requests(params: Params) -> Iterator[Request]:
                 temperature=sampling.temperature,
                 top_p=sampling.top_p,
                 top_k=sampling.top_k,
+                schema=schema,
             )
 
 

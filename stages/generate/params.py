@@ -33,6 +33,7 @@ class Teacher(Section):
 class MaxTokens(Section):
     plain: Annotated[int, Field(gt=0)]
     cot: Annotated[int, Field(gt=0)]
+    cod: Annotated[int, Field(gt=0)]
 
 
 class Profile(Section):
@@ -43,7 +44,7 @@ class Profile(Section):
 class Params(Section):
     generate: Generate
     sampling: Limits
-    style: Literal["plain", "cot"]
+    style: Literal["plain", "rich"]  # how the teacher is asked
     profile: Profile
     recorded: dict[str, Any] | None  # the data set brings completions along
 

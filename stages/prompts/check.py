@@ -1,19 +1,28 @@
 """Rows of a data set -> questions: columns mapped, every row checked, every problem worded."""
 
 import hashlib
+import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from stages.prompts.params import Columns, Dataset
+from stages.prompts.params import Dataset
 from stages.prompts.source import Located
-from stages.tasks.prompts import REFERENCE_PROBLEMS
+from stages.tasks.prompts import TASKS, Puts
+from stages.tasks.wording import Turn
+
+ABSENT = object()
 
 
 class Question(NamedTuple):
     id: str
-    text: str
+    turns: list[Turn]  # up to the one that is asked for
+    fields: dict[str, Any]  # what the task's prompt.py names, by its names
     reference: str
     solution: str
+
+    @property
+    def text(self) -> str:
+        return "\n".join(turn.content for turn in self.turns)
 
 
 def check_rows(rows: Iterable[Located], dataset: Dataset) -> tuple[list[Question], list[str]]:
@@ -26,7 +35,7 @@ def check_rows(rows: Iterable[Located], dataset: Dataset) -> tuple[list[Question
         if isinstance(question, str):
             problems.append(f"{place}: {question}")
         elif question.id in places:
-            what = "id" if dataset.columns.id else "question"
+            what = "id" if dataset.columns.get("id") else "question"
             problems.append(f"{place}: duplicate {what}: got {question.id!r} again, first at {places[question.id]}")
         else:
             places[question.id] = place
@@ -34,30 +43,77 @@ def check_rows(rows: Iterable[Located], dataset: Dataset) -> tuple[list[Question
     return questions, problems
 
 
+def unknown_columns(dataset: Dataset) -> str | None:
+    """What is wrong with the data set's mapping itself, or None."""
+    needed = set(TASKS[dataset.task].FIELDS)
+    allowed = needed | {"answer", "solution", "id"}
+    given = {field for field, column in dataset.columns.items() if column is not None}
+    if needed <= given and set(dataset.columns) <= allowed:
+        return None
+    return (
+        f"got columns for {', '.join(sorted(dataset.columns))}; task {dataset.task} needs {', '.join(sorted(needed))} and knows answer, solution and id besides"
+    )
+
+
 def to_question(row: dict[str, Any], dataset: Dataset) -> Question | str:
     """The row as a question, or what is wrong with it."""
-    columns = dataset.columns
-    missing = [f"{field} is column {name!r}" for field, name in columns if name is not None and name not in row]
+    columns, task = dataset.columns, TASKS[dataset.task]
+    values = {field: find(row, column) for field, column in columns.items() if column is not None}
+    missing = [f"{field} is column {columns[field]!r}" for field, value in values.items() if value is ABSENT]
     if missing:
         return f"missing column: {'; '.join(missing)}; the row has {sorted(row)} (map them under `columns` in params.yaml)"
-    text, answer = str(row[columns.question] or "").strip(), str("" if row[columns.answer] is None else row[columns.answer]).strip()
-    solution = str(row[columns.solution] or "").strip() if columns.solution else ""
-    if not text:
-        return f"{columns.question}: got an empty question"
+    fields = {field: tidy(values[field]) for field in task.FIELDS}
+    empty = [str(columns[field]) for field, value in fields.items() if not value]
+    if empty:
+        return f"{', '.join(empty)}: got an empty question"
+    answer, solution = text(values.get("answer")), text(values.get("solution"))
     if dataset.answer_mark is not None:
         before, mark, answer = answer.rpartition(dataset.answer_mark)
         if not mark:
-            return f"{columns.answer}: no {dataset.answer_mark!r} before the answer"
+            return f"{columns['answer']}: no {dataset.answer_mark!r} before the answer"
         solution, answer = solution or before.strip(), answer.strip()
-    problem = REFERENCE_PROBLEMS[dataset.task](answer)
+    try:
+        turns = task.turns(fields)
+    except ValueError as error:
+        return f"{', '.join(str(columns[field]) for field in task.FIELDS)}: {error}"
+    if turns[-1].role == "assistant":
+        turns, answer = turns[:-1], turns[-1].content
+    return checked(task, row, dataset, Question("", turns, fields, answer, solution))
+
+
+def checked(task: Puts, row: dict[str, Any], dataset: Dataset, question: Question) -> Question | str:
+    column = dataset.columns.get("id")
+    problem = task.reference_problem(question.reference, question.fields)
     if problem:
-        return f"{columns.answer}: {problem}"
-    return Question(question_id(row, columns, text), text, answer, solution)
+        return f"{dataset.columns.get('answer')}: {problem}"
+    return question._replace(id=text(find(row, column)) if column else hashlib.sha256(question.text.encode()).hexdigest()[:16])
 
 
-def question_id(row: dict[str, Any], columns: Columns, text: str) -> str:
-    """The data set's own id, else a hash of the question, which outlives reordering and growth."""
-    return str(row[columns.id]) if columns.id else hashlib.sha256(text.encode()).hexdigest()[:16]
+def find(row: Any, column: str | list[str]) -> Any:
+    """The value at a column's path: "a.b" is b within a, or of every item where a is a list. Of several paths the first that is there."""
+    if isinstance(column, list):
+        return next((value for path in column if (value := find(row, path)) is not ABSENT), ABSENT)
+    for key in column.split("."):
+        if isinstance(row, list):
+            row = [item[key] if isinstance(item, dict) and key in item else ABSENT for item in row]
+        else:
+            row = row[key] if isinstance(row, dict) and key in row else ABSENT
+        if row is ABSENT or (isinstance(row, list) and ABSENT in row):
+            return ABSENT
+    return row
+
+
+def tidy(value: Any) -> Any:
+    """Without white space around it; what is no list is text. Choices that bring their letters along ("A)21") lose them."""
+    if not isinstance(value, list):
+        return text(value)
+    items = [text(item) if isinstance(item, str) else item for item in value]
+    lettered = [re.fullmatch(rf"\(?{chr(ord('A') + i)}[).:]\s*(.*)", item, re.DOTALL) if isinstance(item, str) else None for i, item in enumerate(items)]
+    return [match[1] for match in lettered if match] if all(lettered) else items
+
+
+def text(value: Any) -> str:
+    return "" if value is None else str(value).strip()
 
 
 def share_position(id: str, salt: str) -> float:

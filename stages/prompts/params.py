@@ -1,9 +1,9 @@
 """The parameters of `prompts`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 
 
@@ -12,27 +12,35 @@ class Section(BaseModel):
 
 
 class Prompts(Section):
-    style: Literal["plain", "cot"]  # how the teacher is asked
     max_words: Annotated[int, Field(gt=0)]  # of the teacher's reasoning, where the wording names a limit
-    max_problems_shown: Annotated[int, Field(gt=0)]  # bad rows that one error lists
+    max_problems_shown: Annotated[int, Field(gt=0)]  # bad rows that one message lists
 
 
-class Wording(Section):
+class Profile(Section):
     wording: Literal["terse", "full"]
     answer_format: Annotated[str, Field(min_length=1)]  # "json", or the mark before the answer
+    structured: bool  # hold engines that can to the JSON schema of the reply
+    summary_words: Annotated[int, Field(gt=0)]
+    num_summaries: Annotated[int, Field(gt=0)]  # of a chain of density
+    guard: str  # the file in data/guard that asks for what must not be forgotten
 
-
-class Columns(Section):
-    question: str
-    answer: str
-    solution: str | None
-    id: str | None
+    @model_validator(mode="after")
+    def structure_is_json(self) -> Self:
+        if self.structured and self.answer_format != "json":
+            raise ValueError("structured needs answer_format json")
+        return self
 
 
 class Hub(Section):
     id: str
-    config: str | None
-    revision: Annotated[str, Field(pattern="^[0-9a-f]{40}$")]  # a commit, never a branch
+    revision: Annotated[str, Field(pattern="^[0-9a-f]{40}$")] | None  # a commit, never a branch
+    splits: dict[Literal["train", "validation", "test"], str]  # the hub's name of each, "split" or "config/split"
+
+
+class RecordedHub(Section):
+    id: str
+    revision: Annotated[str, Field(pattern="^[0-9a-f]{40}$")] | None
+    split: str
 
 
 class RecordedColumns(Section):
@@ -42,8 +50,8 @@ class RecordedColumns(Section):
 
 
 class Recorded(Section):
-    hub: Hub | None
-    source: str  # a file in data/sets/<name>, or the hub's split
+    file: str  # in data/sets/<name>
+    hub: RecordedHub | None  # asked where the file is not there
     columns: RecordedColumns
     answer_format: str  # of the recorded completions
 
@@ -53,17 +61,25 @@ class Dataset(Section):
     licence: str
     system: str  # the user's own system prompt, kept in every style; "" for none
     hub: Hub | None  # asked for a split whose file is not in data/sets/<name>
-    splits: dict[Literal["train", "validation", "test"], str]  # split -> file, or the hub's split
+    files: dict[Literal["train", "validation", "test"], str]  # of each split, in data/sets/<name>
     validation_share: Annotated[float, Field(ge=0, lt=1)]  # of train, where there is no validation split
-    columns: Columns
+    test_share: Annotated[float, Field(ge=0, lt=1)]  # of train, where there is no test split
+    columns: dict[str, str | list[str] | None]  # field -> column, "a.b" within it, or several of which the first that is there counts
     answer_mark: str | None  # what parts solution and answer where one column holds both
+    bad_rows: Literal["stop", "skip"]
     recorded: Recorded | None
+
+    @property
+    def splits(self) -> list[Literal["train", "validation", "test"]]:
+        """Those that the data set has of its own."""
+        every: tuple[Literal["train", "validation", "test"], ...] = ("train", "validation", "test")
+        return [split for split in every if split in self.files or (self.hub and split in self.hub.splits)]
 
 
 class Params(Section):
     name: str
     prompts: Prompts
-    profile: Wording
+    profile: Profile
     dataset: Dataset
 
 
@@ -72,7 +88,7 @@ def load() -> Params:
     profile, dataset = document["profile"], document["dataset"]
     bound = {
         "name": dataset,
-        "prompts": document["prompts"],
+        "prompts": {name: document["prompts"][name] for name in document["prompts"] if name != "style"},
         "profile": document["profiles"][profile]["prompts"],
         "dataset": document["datasets"][dataset],
     }

@@ -1,9 +1,12 @@
-"""What `prompts` hands on: one question, worded as messages for every style."""
+"""What `prompts` hands on: one question, worded as messages for every style of its task."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
+
+PLAIN = "plain"
 
 
 class Message(BaseModel):
@@ -14,8 +17,11 @@ class Message(BaseModel):
 
 
 class Prompt(BaseModel):
-    """`messages` by style ("plain" for the student, "cot" for the rich one); `reference` is the data
-    set's own answer and `solution` its own worked solution, "" where it has none."""
+    """`messages` by style: "plain" for the student, and the task's rich one ("cot", "cod") where it has one.
+
+    `schemas` by style holds the JSON schema of a reply that an engine may be held to. `reference` is the data set's own
+    answer, `solution` its own worked solution, "" where it has none; `choices` are those of a question that has some.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -23,7 +29,13 @@ class Prompt(BaseModel):
     task: str
     reference: str
     solution: str
+    choices: list[str]
     messages: dict[str, list[Message]]
+    schemas: dict[str, dict[str, Any]]
+
+    def style(self, how: Literal["plain", "rich"]) -> str:
+        """The style that "rich" is for this task; plain, where it has no other."""
+        return PLAIN if how == "plain" else next((style for style in self.messages if style != PLAIN), PLAIN)
 
 
 def read_prompts(path: Path) -> list[Prompt]:

@@ -39,6 +39,9 @@ def to_body(model: Model, request: Request) -> bytes:
     }
     if request.temperature != 0:
         body |= {"top_p": request.top_p, "seed": row_seed(request) & 0x7FFF_FFFF}
+    if request.schema:
+        schema = {"name": "reply", "strict": True, "schema": orjson.loads(request.schema)}
+        body |= {"response_format": {"type": "json_schema", "json_schema": schema}}
     return orjson.dumps(body | ({"top_k": request.top_k} if request.top_k else {}))
 
 

@@ -15,6 +15,8 @@ def count_tokens(model: Model, texts: list[str]) -> tuple[int, str]:
     tokenizer = find_tokenizer(model)
     if tokenizer is None:
         return sum(map(len, texts)) // CHARACTERS_PER_TOKEN, f"{CHARACTERS_PER_TOKEN} characters each"
+    tokenizer.no_padding()  # as a saved tokenizer may have it switched on
+    tokenizer.no_truncation()
     return sum(len(encoding.ids) for encoding in tokenizer.encode_batch_fast(texts, add_special_tokens=False)), "by the model's tokenizer"
 
 

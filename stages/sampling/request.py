@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+STRUCTURED = ("openai", "vllm")  # engines that can hold a reply to a JSON schema
 SORTED = json.JSONEncoder(sort_keys=True, ensure_ascii=False)
 
 
@@ -49,6 +50,7 @@ class Request(NamedTuple):
     temperature: float
     top_p: float
     top_k: int
+    schema: str = ""  # JSON schema that the reply is held to by engines that can, "" for none
 
     @property
     def place(self) -> Place:
@@ -84,5 +86,7 @@ def key(model: Model, engine_version: str, request: Request) -> bytes:
     asked: dict[str, object] = {"messages": request.messages, "max_tokens": request.max_tokens, "temperature": request.temperature}
     if request.temperature != 0:  # greedy: neither the seed nor the sampling limits play a part
         asked |= {"seed": request.seed, "sample": request.sample, "top_p": request.top_p, "top_k": request.top_k}
+    if request.schema and model.local_engine in STRUCTURED:
+        asked |= {"schema": request.schema}
     decides = {"model": [model.local_engine, model.name, model.revision], "engine_version": engine_version, "request": asked}
     return hashlib.sha256(SORTED.encode(decides).encode()).digest()

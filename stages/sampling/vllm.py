@@ -108,9 +108,17 @@ class VllmEngine:
 
     def _to_params(self, request: Request) -> Any:
         from vllm import SamplingParams
+        from vllm.sampling_params import StructuredOutputsParams
 
         seed = None if request.temperature == 0 else row_seed(request) & 0x7FFF_FFFF
-        return SamplingParams(max_tokens=request.max_tokens, temperature=request.temperature, top_p=request.top_p, top_k=request.top_k or -1, seed=seed)
+        return SamplingParams(
+            max_tokens=request.max_tokens,
+            temperature=request.temperature,
+            top_p=request.top_p,
+            top_k=request.top_k or -1,
+            seed=seed,
+            structured_outputs=StructuredOutputsParams(json=request.schema) if request.schema else None,
+        )
 
     def _to_lora(self) -> Any:
         if self._adapter is None:

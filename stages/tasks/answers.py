@@ -1,8 +1,30 @@
 """task -> how a reply is read and graded. Used by `filter` and `evaluate`."""
 
-from stages.tasks.math import answer as math
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
-READ = {"math": math.read}
-WRITE = {"math": math.write}
-IS_RIGHT = {"math": math.is_right}
-NORMALISE = {"math": math.parse_number}
+from stages.tasks.conversation import answer as conversation
+from stages.tasks.math import answer as math
+from stages.tasks.nli import answer as nli
+from stages.tasks.qa import answer as qa
+from stages.tasks.reply import Asked, Reading
+from stages.tasks.summarization import answer as summarization
+
+
+class Reads(Protocol):
+    """What a task's answer.py holds."""
+
+    @property
+    def LABELS(self) -> Sequence[str] | None: ...  # all that an answer can be, where that is a set; of choices the letters
+
+    @property
+    def is_right(self) -> Callable[[str, str, list[str]], bool] | None: ...  # (answer, reference, choices); None where no answer is simply right
+
+    def read(self, text: str, asked: Asked) -> Reading | None: ...  # None: unreadable, never a guess
+
+    def write(self, reasoning: str, answer: str, answer_format: str) -> str: ...  # the target that is learnt
+
+    def normalise(self, reference: str, choices: list[str]) -> str | None: ...  # the data set's answer in the form that `read` gives
+
+
+TASKS: dict[str, Reads] = {"math": math, "nli": nli, "qa": qa, "summarization": summarization, "conversation": conversation}

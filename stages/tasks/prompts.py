@@ -1,6 +1,31 @@
 """task -> how its questions are put. Used by `prompts` alone."""
 
-from stages.tasks.math import prompt as math
+from typing import Any, Protocol
 
-INSTRUCTIONS = {"math": math.instruction}
-REFERENCE_PROBLEMS = {"math": math.reference_problem}
+from stages.tasks.conversation import prompt as conversation
+from stages.tasks.math import prompt as math
+from stages.tasks.nli import prompt as nli
+from stages.tasks.qa import prompt as qa
+from stages.tasks.summarization import prompt as summarization
+from stages.tasks.wording import Limits, Turn
+
+
+class Puts(Protocol):
+    """What a task's prompt.py holds. `fields` are a row's columns under the names in FIELDS."""
+
+    @property
+    def FIELDS(self) -> tuple[str, ...]: ...  # what a row needs besides its answer
+
+    @property
+    def STYLES(self) -> tuple[str, ...]: ...  # "plain", and the rich one where the task has one
+
+    def instruction(self, style: str, wording: str, answer_format: str, limits: Limits) -> str: ...
+
+    def turns(self, fields: dict[str, Any]) -> list[Turn]: ...  # an assistant's turn at the end is the reference; ValueError for bad fields
+
+    def schema(self, style: str, fields: dict[str, Any]) -> dict[str, Any] | None: ...  # of a JSON reply, where it is one
+
+    def reference_problem(self, reference: str, fields: dict[str, Any]) -> str | None: ...
+
+
+TASKS: dict[str, Puts] = {"math": math, "nli": nli, "qa": qa, "summarization": summarization, "conversation": conversation}

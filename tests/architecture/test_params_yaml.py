@@ -61,7 +61,7 @@ def test_every_profile_and_data_set_loads_in_every_stage(profile: str, dataset: 
         ("+generate.temprature=1", generate.load, r"params.yaml: generate.temprature: Extra inputs are not permitted, got 1"),
         ("generate.num_samples=two", generate.load, r"params.yaml: generate.num_samples: .*integer.*, got 'two'"),
         ("profiles.laptop.teacher.engine=vlm", generate.load, r"params.yaml: profiles.laptop.teacher.engine: .*'transformers'.*, got 'vlm'"),
-        ("datasets.laptop-math.columns.question=5", prompts.load, r"params.yaml: datasets.laptop-math.columns.question: .*string.*, got 5"),
+        ("datasets.laptop-math.columns.question=5", prompts.load, r"params.yaml: datasets.laptop-math.columns.question.str: .*string.*, got 5"),
         ("filter.verify=maybe", filter.load, r"params.yaml: filter.verify: .*'reference' or 'none', got 'maybe'"),
         ("train.seed=x", lambda: train.load("8b"), r"params.yaml: train.seed: .*, got 'x'"),
         (

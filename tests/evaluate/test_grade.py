@@ -1,15 +1,23 @@
-"""A reply is right, wrong, unreadable, cut off or not there: never two of them."""
+"""A reply is right, wrong, read, unreadable, cut off or not there: never two of them."""
 
 from typing import Any
 
 import pytest
 
-from stages.evaluate.__main__ import describe, pairs
-from stages.evaluate.grade import Graded, grade, outcome
+from stages.evaluate.arms import arms_of, describe, paid_back, paired, pairs
+from stages.evaluate.grade import grade, grade_one
+from stages.evaluate.guard import guard
+from stages.evaluate.params import Evaluate, Params, Prices
 from stages.rows.completion import Completion
-from stages.rows.prompt import Prompt
+from stages.rows.prompt import Message, Prompt
 
-PROMPT = Prompt(id="p1", task="math", reference="19", solution="", messages={})
+MESSAGES = {"plain": [Message(role="user", content="12 + 7?")], "cot": [Message(role="user", content="12 + 7?")]}
+PROMPT = Prompt(id="p1", task="math", reference="19", solution="", choices=[], messages=MESSAGES, schemas={})
+EVALUATE = Evaluate(
+    entities="rule", length_tolerance=0.25, max_forgetting=0.05, training_cost={"train-8b": 2.0, "train-70b": 0.0}, confidence=0.95, num_resamples=1000, seed=0
+)
+PRICES = {"teacher": Prices(prompt=1.0, completion=2.0), "base-8b": Prices(prompt=0.0, completion=0.5), "base-70b": Prices(prompt=5.0, completion=5.0)}
+PARAMS = Params(evaluate=EVALUATE, split="test", answer_format="####", summary_words=10, bare_number=False, prices=PRICES)
 
 
 def completion(text: str, finish_reason: str = "stop", **changes: Any) -> Completion:
@@ -20,32 +28,73 @@ def completion(text: str, finish_reason: str = "stop", **changes: Any) -> Comple
 @pytest.mark.parametrize(
     ("reply", "expected"),
     [
-        (completion("#### 19"), "right"),
-        (completion("#### 20"), "wrong"),
-        (completion("19"), "unreadable"),
-        (completion("#### 19", "length"), "cut_off"),
-        (completion("", "unanswered"), "unanswered"),
+        (completion("#### 19"), ("right", "19")),
+        (completion("#### 20"), ("wrong", "20")),
+        (completion("19"), ("unreadable", None)),
+        (completion("#### 19", "length"), ("cut_off", None)),
+        (completion("", "unanswered"), ("unanswered", None)),
+        (completion("", "content_filter"), ("unanswered", None)),
     ],
 )
-def test_outcome(reply: Completion, expected: str) -> None:
-    assert outcome(reply, PROMPT, "####") == expected
+def test_outcome(reply: Completion, expected: tuple[str, str | None]) -> None:
+    assert grade_one(reply, PROMPT, "####", False) == expected
+
+
+def test_where_nothing_is_simply_right_a_reply_is_read() -> None:
+    prompt = PROMPT.model_copy(update={"task": "conversation", "reference": "Hello"})
+    assert grade_one(completion("Hi"), prompt, "####", False) == ("read", "Hi")
 
 
 def test_every_prompt_must_have_an_answer_in_the_style() -> None:
-    with pytest.raises(AssertionError, match="1 prompts, 0 cot answers"):
-        grade([completion("#### 19")], [PROMPT], "cot", "####")
+    with pytest.raises(AssertionError, match="1 prompts, 1 without a cot answer: p1"):
+        grade([completion("#### 19")], [PROMPT], "cot", "####", False)
+
+
+def four() -> tuple[list[Prompt], list[Completion]]:
+    prompts = [PROMPT.model_copy(update={"id": f"p{i}"}) for i in range(4)]
+    replies = [completion("#### 19"), completion("#### 20"), completion("19"), completion("#### 19", "length", completion_tokens=64)]
+    return prompts, [reply.model_copy(update={"id": f"p{i}"}) for i, reply in enumerate(replies)]
 
 
 def test_shares_are_of_all_rows() -> None:
-    row = describe(("8b", "plain"), Graded(["right", "wrong", "unreadable", "cut_off"], [4, 4, 2, 64]), 0.95)
-    assert (row["rows"], row["accuracy"], row["unreadable"], row["cut_off"], row["unanswered"]) == (4, 0.25, 0.25, 0.25, 0.0)
-    assert row["tokens_per_answer"] == 18.5
+    prompts, completions = four()
+    (arm,) = arms_of("teacher", completions, prompts, PARAMS)
+    row = describe(arm, 0.0, EVALUATE)
+    assert (row["rows"], row["score"], row["unreadable"], row["cut_off"], row["unanswered"]) == (4, 0.25, 0.25, 0.25, 0.0)
+    assert row["tokens_per_answer"] == 19.0  # (4 + 4 + 4 + 64) / 4
 
 
 def test_each_student_is_set_against_its_base_and_both_teacher_styles() -> None:
-    arms = [(model, style) for model in ("teacher", "base-8b", "base-70b", "8b", "70b") for style in ("plain", "cot")]
-    found = pairs(arms)
-    assert (("8b", "plain"), ("base-8b", "plain")) in found
-    assert (("70b", "plain"), ("teacher", "plain")) in found
-    assert (("70b", "plain"), ("teacher", "cot")) in found
+    prompts, plain = four()
+    both = plain + [reply.model_copy(update={"style": "cot"}) for reply in plain]
+    arms = [arm for model in ("teacher", "base-8b", "base-70b", "8b", "70b") for arm in arms_of(model, both, prompts, PARAMS)]
+    assert [(arm.how, arm.style) for arm in arms[:2]] == [("plain", "plain"), ("rich", "cot")]
+    found = {(first.name, second.name) for first, second in pairs(arms)}
+    assert ("8b plain", "base-8b plain") in found
+    assert ("70b plain", "teacher plain") in found
+    assert ("70b plain", "teacher cot") in found
     assert len(found) == 2 * 2 * 3
+    assert paired(arms[0], arms[1], EVALUATE)["difference"] == 0.0
+
+
+def test_break_even_of_each_student() -> None:
+    prompts, completions = four()
+    arms = [arm for model in ("teacher", "8b", "70b") for arm in arms_of(model, completions, prompts, PARAMS)]
+    # 1,000 questions are 1,000 prompt tokens and 19,000 completion tokens
+    costs = {"teacher plain": 0.039, "8b plain": 0.0095, "70b plain": 0.1}
+    rows = paid_back(arms, costs, 0.95, PARAMS)
+    # (0.95 + 2) / (0.0295 / 1000) = 100,000; the 70b is dearer than its teacher here
+    assert rows == [
+        {"student": "8b plain", "against": "teacher plain", "spent": 2.95, "questions": 100_000},
+        {"student": "70b plain", "against": "teacher plain", "spent": 0.95, "questions": None},
+    ]
+
+
+def test_a_drop_on_the_guard_set_is_a_regression() -> None:
+    prompts, _ = four()
+    replies = [completion("#### 19", id=prompt.id) for prompt in prompts]
+    forgot = [completion("#### 19" if i < 3 else "#### 1", id=prompt.id) for i, prompt in enumerate(prompts)]
+    found = guard("8b", {"teacher": replies, "base-8b": replies, "8b": forgot}, prompts, PARAMS)
+    assert (found["base-8b"], found["8b"], found["drop"], found["regression"]) == (1.0, 0.75, 0.25, True)
+    assert found["tasks"]["math"] == {"teacher": 1.0, "base-8b": 1.0, "8b": 0.75}
+    assert guard("8b", {"teacher": replies, "base-8b": forgot, "8b": replies}, prompts, PARAMS)["regression"] is False

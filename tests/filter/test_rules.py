@@ -11,12 +11,12 @@ from stages.rows.example import Example, Rejected
 from stages.rows.prompt import Message, Prompt
 
 PLAIN = [Message(role="system", content="plain"), Message(role="user", content="12 + 7?")]
-PROMPT = Prompt(id="p1", task="math", reference="19", solution="12 + 7 = <<12+7=19>>19.", messages={"plain": PLAIN, "cot": PLAIN[1:]})
+PROMPT = Prompt(id="p1", task="math", reference="19", solution="12 + 7 = <<12+7=19>>19.", choices=[], messages={"plain": PLAIN, "cot": PLAIN[1:]}, schemas={})
 
 
 def params(completion_format: str = "####", **changes: Any) -> Params:
     values = {"verify": "reference", "labels": "teacher", "target": "reasoning", "validation_share": 0.05} | changes
-    return Params(filter=Filter.model_validate(values), answer_format="####", completion_format=completion_format)
+    return Params(filter=Filter.model_validate(values), answer_format="####", completion_format=completion_format, bare_number=False)
 
 
 def completion(text: str, finish_reason: str = "stop", error: str = "") -> Completion:
@@ -55,6 +55,18 @@ def test_each_fault_has_its_reason(row: Completion, reason: str, detail: str) ->
 def test_the_plain_prompt_is_followed_by_the_target(changes: dict[str, Any], text: str, target: str) -> None:
     outcome = judge(completion(text), PROMPT, params(**changes)).outcome
     assert outcome == Example(id="p1", sample=0, prompt=PLAIN, completion=[Message(role="assistant", content=target)])
+
+
+def test_where_nothing_is_simply_right_what_can_be_read_is_kept() -> None:
+    prompt = PROMPT.model_copy(update={"task": "summarization", "reference": "", "solution": ""})
+    judged = judge(completion("#### long #### dense").model_copy(update={"style": "cod"}), prompt, params())
+    assert isinstance(judged.outcome, Example)
+    assert (judged.outcome.completion[0].content, judged.is_right) == ("dense", None)
+
+
+def test_the_control_of_a_summary_is_the_reference_itself() -> None:
+    prompt = PROMPT.model_copy(update={"task": "summarization", "reference": "Mia met Leo.", "solution": ""})
+    assert from_reference(prompt, params(labels="reference")).completion[0].content == "Mia met Leo."
 
 
 def test_unreadable_is_not_wrong() -> None:

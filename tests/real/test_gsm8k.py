@@ -31,6 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("gsm8k")
     shutil.copy(ROOT / "params.yaml", folder)
     apply_overrides(str(folder / "params.yaml"), ["dataset=gsm8k-recorded"])
+    shutil.copytree(ROOT / "data/guard", folder / "data/guard")
     sets = folder / "data/sets/gsm8k-recorded"
     sets.mkdir(parents=True)
     for name in ("train.jsonl", "test.jsonl", RECORDED):

@@ -27,6 +27,8 @@ from stages.sampling.request import Model, Reply, Request
 from stages.sampling.transformers import TransformersEngine
 from stages.tasks.math.answer import is_right, read
 from stages.tasks.math.prompt import instruction
+from stages.tasks.reply import Asked
+from stages.tasks.wording import Limits
 from tests.architecture.closure import ROOT
 from tests.sampling.conftest import limits
 
@@ -45,14 +47,14 @@ pickle.dump(replies, open(sys.argv[1], "wb"))
 
 
 def requests(temperature: float) -> list[Request]:
-    system = instruction("cot", "terse", "####", 0)
+    system = instruction("cot", "terse", "####", Limits(0, 0, 0))
     return [Request(p["id"], "cot", (("system", system), ("user", p["question"])), 0, 7, 64, temperature, 1.0, 0) for p in PROBLEMS]
 
 
 def num_right(found: dict[Request, Reply]) -> int:
     references = {p["id"]: p["answer"] for p in PROBLEMS}
-    readings = [(read(reply.text, "####"), references[asked.prompt_id]) for asked, reply in found.items()]
-    return sum(reading is not None and is_right(reading.answer, reference) for reading, reference in readings)
+    readings = [(read(reply.text, Asked("cot", "####", [], False)), references[asked.prompt_id]) for asked, reply in found.items()]
+    return sum(reading is not None and is_right(reading.answer, reference, []) for reading, reference in readings)
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +116,23 @@ def test_a_seed_decides_a_served_draw(server: str, tmp_path: Path, monkeypatch: 
     other = served(server, [r._replace(seed=8) for r in asked], tmp_path / "other", monkeypatch)
     assert [first[r].text for r in asked] == [again[r].text for r in asked]
     assert [first[r].text for r in asked] != [reply.text for reply in other.values()]
+
+
+SCHEMA = json.dumps({"type": "object", "properties": {"answer": {"enum": ["yes", "no"]}}, "required": ["answer"], "additionalProperties": False})
+
+
+def holds_to_schema(found: dict[Request, Reply]) -> bool:
+    """Every reply that ended by itself is the JSON asked for, of which the teacher has never seen any."""
+    ended = [json.loads(reply.text) for reply in found.values() if reply.finish_reason == "stop"]
+    return len(ended) > 0.9 * len(found) and all(reply in ({"answer": "yes"}, {"answer": "no"}) for reply in ended)
+
+
+def test_a_server_holds_replies_to_their_schema(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert holds_to_schema(served(server, [request._replace(schema=SCHEMA) for request in requests(0.0)[:50]], tmp_path, monkeypatch))
+
+
+def test_offline_replies_hold_to_their_schema(tmp_path: Path) -> None:
+    assert holds_to_schema(offline(TEACHER, [request._replace(schema=SCHEMA) for request in requests(0.0)[:50]], tmp_path))
 
 
 def offline(name: Path, asked: list[Request], folder: Path) -> dict[Request, Reply]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from stages.sampling.asking import ask, replies, survey
+from stages.sampling.estimate import count_tokens
 from stages.sampling.ledger.store import Ledger
 from stages.sampling.limits import Limits
 from stages.sampling.recorded import RecordedEngine
@@ -153,3 +154,9 @@ def test_a_run_leaves_its_numbers_beside_the_ledger(serve: Callable[..., Served]
         "completion_tokens": 6,
         "cost": 1.4e-05,
     }
+
+
+def test_the_estimate_counts_no_padding() -> None:
+    teacher = Model("transformers", str(ROOT / "data/laptop/models/teacher"), "", "float32", 3.0, 5.0)
+    alone = [count_tokens(teacher, [text])[0] for text in ("7", "How many coins does Mia have now?")]
+    assert count_tokens(teacher, ["7", "How many coins does Mia have now?"])[0] == sum(alone)

@@ -43,6 +43,11 @@ def test_a_drawn_request_has_a_seed_of_its_own() -> None:
     assert "top_k" not in json.loads(to_body(ENDPOINT, request("2 + 2?")))
 
 
+def test_a_reply_is_held_to_its_schema() -> None:
+    body = json.loads(to_body(ENDPOINT, request("2 + 2?")._replace(schema='{"type": "object"}')))
+    assert body["response_format"] == {"type": "json_schema", "json_schema": {"name": "reply", "strict": True, "schema": {"type": "object"}}}
+
+
 @pytest.mark.parametrize(
     ("content", "reply"),
     [

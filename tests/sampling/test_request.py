@@ -47,3 +47,10 @@ def test_where_a_reply_belongs_does_not(change: dict[str, Any]) -> None:
 @pytest.mark.parametrize("change", [{"seed": 8}, {"sample": 1}, {"top_p": 0.5}, {"top_k": 1}])
 def test_a_greedy_reply_does_not_depend_on_how_one_would_sample(change: dict[str, Any]) -> None:
     assert key(MODEL, "v1", GREEDY._replace(**change)) == key(MODEL, "v1", GREEDY)
+
+
+def test_a_schema_decides_the_reply_where_the_engine_can_hold_to_it() -> None:
+    held = SAMPLED._replace(schema='{"type": "object"}')
+    for engine, decides in (("openai", True), ("vllm", True), ("ray-vllm", True), ("transformers", False)):
+        model = replace(MODEL, engine=engine)
+        assert (key(model, "1", held) != key(model, "1", SAMPLED)) == decides

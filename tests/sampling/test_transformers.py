@@ -7,6 +7,7 @@ import pytest
 from stages.sampling.request import Model, Reply, Request, row_seed, unanswered
 from stages.sampling.transformers import ROWS_PER_BATCH, TransformersEngine, batches, resolve_precision
 from stages.tasks.math.prompt import instruction
+from stages.tasks.wording import Limits
 from tests.architecture.closure import ROOT
 
 TEACHER = Model("transformers", str(ROOT / "data/laptop/models/teacher"), "", "float32", 0.0, 0.0)
@@ -14,7 +15,7 @@ TEACHER = Model("transformers", str(ROOT / "data/laptop/models/teacher"), "", "f
 
 def requests(count: int, temperature: float, max_tokens: int = 64) -> list[Request]:
     rows = [json.loads(line) for line in (ROOT / "data/laptop/problems/train.jsonl").open()][:count]
-    system = instruction("cot", "terse", "####", 0)
+    system = instruction("cot", "terse", "####", Limits(0, 0, 0))
     return [Request(r["id"], "cot", (("system", system), ("user", r["question"])), 0, 7, max_tokens, temperature, 1.0, 0) for r in rows]
 
 

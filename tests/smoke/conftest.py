@@ -12,7 +12,7 @@ from dvc.utils.hydra import apply_overrides
 
 from tests.architecture.closure import ROOT
 
-NUM_TRAIN, NUM_TEST = 300, 40
+NUM_TRAIN, NUM_TEST, NUM_GUARD = 300, 40, 20
 SECRETS = {name: f"planted-{token_hex(16)}" for name in ("HF_TOKEN", "OPENAI_API_KEY")}
 # /bin/sh is what dvc takes where SHELL is unset, in CI for example
 ENVIRONMENT = os.environ | SECRETS | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1", "SHELL": "/bin/sh"}
@@ -34,6 +34,8 @@ def make_clone(folder: Path) -> Path:
     for split, count in (("train", NUM_TRAIN), ("test", NUM_TEST), ("validation", NUM_TEST)):
         path = folder / f"data/laptop/problems/{split}.jsonl"
         path.write_text("".join(path.open().readlines()[:count]))
+    guard = folder / "data/laptop/families/guard.jsonl"
+    guard.write_text("".join([line for line in guard.open() if '"task": "math"' not in line][:NUM_GUARD]))
     apply_overrides(str(folder / "params.yaml"), ["train-8b.num_epochs=1", "train-70b.num_epochs=1", "evaluate.num_resamples=1000"])
     for command in (("init", "-q"), ("add", "-A"), ("-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "clone")):
         assert run(folder, "git", *command).returncode == 0

@@ -18,6 +18,7 @@ from tests.architecture.closure import ROOT
 def folder(tmp_path: Path) -> Path:
     """A working folder with three good train rows, one validation and one test row of the laptop data set."""
     shutil.copy(ROOT / "params.yaml", tmp_path)
+    shutil.copytree(ROOT / "data/guard", tmp_path / "data/guard")
     for split, count in (("train", 3), ("validation", 1), ("test", 1)):
         rows = (ROOT / f"data/laptop/problems/{split}.jsonl").open().readlines()[:count]
         write(tmp_path, split, rows)
@@ -49,7 +50,7 @@ def test_broken_line_missing_column_and_duplicate_id_are_all_named_at_once(folde
     write(folder, "train", [first, '{"id": \n', first, json.dumps(no_answer) + "\n", second])
     error = fails(folder, "prompts").splitlines()
     path = "data/sets/laptop-math/train.jsonl"
-    assert error[0] == "prompts: data set laptop-math has 3 bad rows; nothing was written:"
+    assert error[0] == "prompts: data set laptop-math has 3 bad rows; nothing was written (datasets.laptop-math.bad_rows: skip leaves such rows out):"
     assert error[1].startswith(f"{path} line 2: broken JSON")
     assert error[2] == f"{path} line 3: duplicate id: got 'train-0000' again, first at {path} line 1"
     assert error[3].startswith(f"{path} line 4: missing column: answer is column 'answer'; the row has [")
@@ -65,7 +66,9 @@ def test_the_list_of_bad_rows_has_a_limit(folder: Path) -> None:
 
 def test_an_empty_data_set(folder: Path) -> None:
     write(folder, "train", [])
-    assert "data set laptop-math: got no rows for train, wanted at least one; see datasets.laptop-math.splits in params.yaml" in fails(folder, "prompts")
+    assert "data set laptop-math: got no rows for train, wanted at least one; see files and hub under datasets.laptop-math in params.yaml" in fails(
+        folder, "prompts"
+    )
 
 
 def test_a_test_problem_inside_train_is_reported(folder: Path) -> None:
@@ -79,7 +82,10 @@ def test_a_test_problem_inside_train_is_reported(folder: Path) -> None:
 
 def test_an_unknown_task(folder: Path) -> None:
     apply_overrides(str(folder / "params.yaml"), ["datasets.laptop-math.task=poetry"])
-    assert fails(folder, "prompts") == "params.yaml: datasets.laptop-math.task: got 'poetry', wanted one of ['math']\n"
+    assert (
+        fails(folder, "prompts")
+        == "params.yaml: datasets.laptop-math.task: got 'poetry', wanted one of ['conversation', 'math', 'nli', 'qa', 'summarization']\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -91,7 +97,15 @@ def test_an_unknown_task(folder: Path) -> None:
     ],
 )
 def test_a_bad_param_of_generate(folder: Path, override: str, error: str) -> None:
-    prompts: dict[str, Any] = {"id": "p", "task": "math", "reference": "1", "solution": "", "messages": {"cot": [{"role": "user", "content": "x"}]}}
+    prompts: dict[str, Any] = {
+        "id": "p",
+        "task": "math",
+        "reference": "1",
+        "solution": "",
+        "choices": [],
+        "schemas": {},
+        "messages": {"cot": [{"role": "user", "content": "x"}]},
+    }
     (folder / "data/prompts").mkdir(parents=True)
     (folder / "data/prompts/train.jsonl").write_text(json.dumps(prompts) + "\n")
     apply_overrides(str(folder / "params.yaml"), [override])
@@ -112,7 +126,7 @@ def test_a_model_folder_without_tokenizer(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("stage", "overrides", "error"),
     [
-        ("prompts", ["dataset=gsm8k"], "prompts: hub data set openai/gsm8k at e53f048856ff4f594e959d75785d2c2d37b678ee, split train: "),
+        ("prompts", ["dataset=gsm8k"], "prompts: hub data set openai/gsm8k at e53f048856ff4f594e959d75785d2c2d37b678ee, split main/train: "),
         (
             "generate",
             ["profile=llama", "profiles.llama.teacher.engine=transformers"],
@@ -125,8 +139,38 @@ def test_a_hub_that_cannot_be_reached_is_said_without_a_traceback(
 ) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("HF_HOME", str(folder / "hub"))  # nothing is cached there
-    prompt = {"id": "p", "task": "math", "reference": "1", "solution": "", "messages": {"cot": [{"role": "user", "content": "x"}]}}
+    prompt = {
+        "id": "p",
+        "task": "math",
+        "reference": "1",
+        "solution": "",
+        "choices": [],
+        "schemas": {},
+        "messages": {"cot": [{"role": "user", "content": "x"}]},
+    }
     (folder / "data/prompts").mkdir(parents=True)
     (folder / "data/prompts/train.jsonl").write_text(json.dumps(prompt) + "\n")
     apply_overrides(str(folder / "params.yaml"), overrides)
     assert error in fails(folder, stage)
+
+
+def test_bad_rows_may_be_skipped_and_are_counted(folder: Path) -> None:
+    first, *others = lines(folder, "train")
+    write(folder, "train", [first, "broken\n", first, *others])
+    apply_overrides(str(folder / "params.yaml"), ["datasets.laptop-math.bad_rows=skip"])
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-m", "stages.prompts"], cwd=folder, env=environment, capture_output=True, text=True, check=True)
+    assert "data set laptop-math has 2 bad rows; skipped by datasets.laptop-math.bad_rows:" in done.stderr
+    counts = json.loads((folder / "metrics/prompts.json").read_text())["prompts"]
+    assert (counts["train"], counts["skipped"]) == (3, 2)
+
+
+def test_a_column_that_the_task_does_not_know(folder: Path) -> None:
+    apply_overrides(str(folder / "params.yaml"), ["datasets.laptop-math.task=nli"])
+    error = "params.yaml: datasets.laptop-math.columns: got columns for answer, id, question, solution; task nli needs hypothesis, premise and knows"
+    assert fails(folder, "prompts").startswith(error)
+
+
+def test_a_guard_set_that_is_not_there(folder: Path) -> None:
+    apply_overrides(str(folder / "params.yaml"), ["profiles.laptop.prompts.guard=mine.jsonl"])
+    assert fails(folder, "prompts").startswith("prompts: data/guard/mine.jsonl: got no such file, wanted the questions")

@@ -53,7 +53,7 @@ def make_folder(folder: Path, num_prompts: int = NUM_PROMPTS) -> Path:
     with (folder / "data/prompts/train.jsonl").open("w") as file:
         for i in range(num_prompts):
             messages = {"cot": [{"role": "user", "content": f"question {i}"}]}
-            file.write(json.dumps({"id": f"p{i}", "task": "math", "reference": "1", "solution": "", "messages": messages}) + "\n")
+            file.write(json.dumps({"id": f"p{i}", "task": "math", "reference": "1", "solution": "", "choices": [], "schemas": {}, "messages": messages}) + "\n")
     return folder
 
 

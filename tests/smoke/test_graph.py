@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from dvc.utils.hydra import apply_overrides
 
-from tests.smoke.conftest import NUM_TEST, NUM_TRAIN, SECRETS, run
+from tests.smoke.conftest import NUM_GUARD, NUM_TEST, NUM_TRAIN, SECRETS, run
 
 TRAINING = {"train-8b", "train-70b"}
 STUDENTS = {"answer@8b", "answer@70b"}
@@ -52,9 +52,9 @@ def set_params(clone: Path, *overrides: str) -> None:
 def test_the_first_run_ran_every_stage_and_asked_each_prompt_once(clone: Path) -> None:
     log = (clone / "first.log").read_text()
     assert set(re.findall(r"^Running stage '(.+)':$", log, re.MULTILINE)) == ALL
-    # the teacher answers train once and test in two styles; each of four others answers test in two styles
-    assert num_asked(clone, "data/laptop/models/teacher") == NUM_TRAIN + 2 * NUM_TEST
-    assert num_asked(clone) == NUM_TRAIN + 5 * 2 * NUM_TEST
+    # the teacher answers train once and test in two styles; each of four others answers test in two styles; all answer the guard set
+    assert num_asked(clone, "data/laptop/models/teacher") == NUM_TRAIN + 2 * NUM_TEST + NUM_GUARD
+    assert num_asked(clone) == NUM_TRAIN + 5 * (2 * NUM_TEST + NUM_GUARD)
 
 
 def test_running_the_cheap_stages_again_gives_the_same_bytes(clone: Path) -> None:
@@ -126,7 +126,7 @@ def test_a_second_sample_asks_only_the_second_samples(restored: Path) -> None:
 
 def test_a_reworded_prompt_reruns_everything_after_it(restored: Path) -> None:
     before = num_asked(restored, "data/laptop/models/teacher")
-    edit(restored, "stages/tasks/math/prompt.py", "Think step by step. Give the answer after", "Think step by step. Think. Give the answer after")
+    edit(restored, "stages/tasks/wording.py", '"Think step by step."', '"Think step by step. Think."')
     assert repro(restored) >= {"prompts", *ASKING, "filter", "evaluate"}
     # the rich prompt is worded anew: every train prompt, and the test prompts in that style
     assert num_asked(restored, "data/laptop/models/teacher") == before + NUM_TRAIN + NUM_TEST
@@ -142,8 +142,10 @@ def test_no_secret_is_in_any_file(clone: Path) -> None:
 def test_metrics_and_params_have_short_names(clone: Path) -> None:
     done = run(clone, "dvc", "metrics", "show", "--json")
     metrics = json.loads(done.stdout)[""]["data"]
-    assert set(metrics["metrics/evaluate.json"]["data"]) == {"teacher", "base-8b", "base-70b", "8b", "70b"}, "lists stay out of the columns"
-    assert set(metrics["metrics/evaluate.json"]["data"]["8b"]) == {"plain", "cot"}
+    assert set(metrics["metrics/evaluate.json"]["data"]) == {
+        "task", "measure", "rows", "majority", "teacher", "base-8b", "base-70b", "8b", "70b", "forgetting",
+    }, "lists stay out of the columns"  # fmt: skip
+    assert set(metrics["metrics/evaluate.json"]["data"]["8b"]) == {"plain", "rich"}
 
 
 def test_a_review_shows_the_change_and_every_plot(restored: Path) -> None:
@@ -154,7 +156,7 @@ def test_a_review_shows_the_change_and_every_plot(restored: Path) -> None:
     review = restored / "review"
     assert "| evaluate.confidence | 0.95 | 0.9 |" in (review / "review.md").read_text()
     pictures = {path.name: path.read_bytes() for path in review.glob("*.png")}
-    assert set(pictures) == {"accuracy.png", "rejected.png", "train-8b.png", "train-70b.png"}
+    assert set(pictures) == {"score.png", "cost.png", "rejected.png", "train-8b.png", "train-70b.png"}
     assert all(content.startswith(b"\x89PNG") for content in pictures.values())
     assert run(restored, "git", "status", "--porcelain", "review").stdout == ""
 
@@ -162,5 +164,5 @@ def test_a_review_shows_the_change_and_every_plot(restored: Path) -> None:
 def test_the_result_table_is_printed(restored: Path) -> None:
     done = run(restored, "python", "-m", "stages.evaluate.table", "--markdown")
     assert done.returncode == 0, done.stderr
-    assert "| model | asked | right % | 95 % interval | unreadable % | cut off % | tokens |" in done.stdout
+    assert "| model | asked | score % | 95 % interval | unreadable % | cut off % |" in done.stdout
     assert "| 70b plain | teacher cot |" in done.stdout

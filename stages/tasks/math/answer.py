@@ -1,87 +1,72 @@
 """What the answer to a math problem is: read from a reply, written into a target, graded.
 
-An answer is a plain number in canonical form: no currency, commas, units or trailing zeros ("$1,200.50"
-is "1200.5", "3/4" stays "3/4"). What cannot be read is None, never a guess: a reply without its mark,
-or with two different numbers after it, has no answer.
+An answer is a plain number in canonical form: no currency, commas, units, percent signs or trailing zeros ("$1,200.50"
+is "1200.5", "3/4" stays "3/4"). What stands in LaTeX goes to math-verify. What cannot be read is None, never a guess:
+a reply that marks no answer, or two different numbers as its answer, has none.
 """
 
 import json
 import re
-from dataclasses import dataclass
-from decimal import Decimal, localcontext
-from fractions import Fraction
 
-NUMBER = re.compile(r"(?<![\w.])[-\u2212]?\s?\$?\s?(\d{1,3}(?:,\d{3})+|\d+)?(\.\d+)?(?:/(\d+))?(?![\d])")
+from stages.tasks import reply
+from stages.tasks.math.latex import evaluate
+from stages.tasks.math.number import parse_number
+from stages.tasks.reply import Asked, Reading, named
+
+LABELS = None
+BOXED = re.compile(r"\\boxed\s*\{")
+LATEX = re.compile(r"\\[a-zA-Z]|\^|\$[^$]+\$")
 # GSM8K's calculator annotations, "<<48/2=24>>": no target should teach them
 ANNOTATION = re.compile(r"<<[^<>]*>>")
-FENCE = re.compile(r"^```(?:json)?\s*|\s*```$")
 
 
-@dataclass(frozen=True)
-class Reading:
-    reasoning: str
-    answer: str
+def value(words: str) -> str | None:
+    """The one value that the words name: a plain number, else what math-verify makes of LaTeX."""
+    if not LATEX.search(words):
+        return parse_number(words)
+    inner = re.fullmatch(r"\$?(?:\\\$)?\s*([-\d.,]+)\s*(?:\\?%)?\s*\$?\.?", words.strip())
+    return parse_number(inner[1]) if inner else evaluate(words)
 
 
-def parse_number(text: str) -> str | None:
-    """The one number in `text` in canonical form; None where there is none or several that differ."""
-    values = set()
-    for match in NUMBER.finditer(text):
-        whole, decimals, denominator = match.groups()
-        if whole is None and decimals is None:
-            continue
-        if denominator is not None and int(denominator) == 0:
-            return None
-        value = Fraction((whole or "0").replace(",", "") + (decimals or "")) / int(denominator or 1)
-        values.add(-value if match[0][0] in "-\u2212" else value)
-    return canonical(values.pop()) if len(values) == 1 else None
-
-
-def canonical(value: Fraction) -> str:
-    """A finite decimal as a decimal, anything else as a fraction."""
-    denominator = value.denominator
-    for prime in (2, 5):
-        while denominator % prime == 0:
-            denominator //= prime
-    if denominator != 1:
-        return str(value)
-    # a finite decimal has at most log2(10) = 3.33 places a digit of its denominator
-    with localcontext(prec=len(str(value.numerator)) + 4 * len(str(value.denominator))):
-        return format(Decimal(value.numerator) / Decimal(value.denominator), "f")
-
-
-def read(text: str, answer_format: str) -> Reading | None:
-    """The reasoning and the answer in a reply, where `answer_format` is "json" or the answer's mark."""
-    return read_json(text) if answer_format == "json" else read_marked(text, answer_format)
-
-
-def read_marked(text: str, mark: str) -> Reading | None:
-    """The number on the line after the last mark; what stands before the first mark is the reasoning."""
-    if mark not in text:
+def read(text: str, asked: Asked) -> Reading | None:
+    """The reasoning and the answer: of what the reply marks as its answer, "\\boxed{}" included."""
+    reasoning, words = named(text, asked) or boxed(text) or ("", None)
+    if words is None and asked.bare_number:
+        reasoning, words = last_number(text)
+    if words is None:
         return None
-    answer = parse_number(text.rsplit(mark, 1)[1].strip().split("\n", 1)[0])
-    return None if answer is None else Reading(text.split(mark, 1)[0].strip(), answer)
+    answer = value(words)
+    return None if answer is None else Reading(reasoning, answer)
 
 
-def read_json(text: str) -> Reading | None:
-    try:
-        found = json.loads(FENCE.sub("", text.strip()))
-    except json.JSONDecodeError:
+def boxed(text: str) -> tuple[str, str] | None:
+    """What stands in the last "\\boxed{}", which may hold braces itself."""
+    starts = list(BOXED.finditer(text))
+    if not starts:
         return None
-    if not isinstance(found, dict) or isinstance(found.get("answer"), bool | type(None)):
-        return None
-    answer = parse_number(str(found["answer"]))
-    return None if answer is None else Reading(str(found.get("reasoning", "")).strip(), answer)
+    depth = 1
+    for end in range(starts[-1].end(), len(text)):
+        depth += {"{": 1, "}": -1}.get(text[end], 0)
+        if depth == 0:
+            return text[: starts[-1].start()].strip(), text[starts[-1].start() : end + 1]
+    return None
+
+
+def last_number(text: str) -> tuple[str, str | None]:
+    """The last word with a digit in it, for a user who takes that for the answer."""
+    found = list(re.finditer(r"\S*\d\S*", text))
+    return (text[: found[-1].start()].strip(), found[-1][0]) if found else ("", None)
 
 
 def write(reasoning: str, answer: str, answer_format: str) -> str:
-    """The target that a student learns: the inverse of `read`. `reasoning` is "" for the answer alone."""
-    reasoning = ANNOTATION.sub("", reasoning)
-    if answer_format == "json":
-        number = json.loads(answer) if "/" not in answer else answer
-        return json.dumps(({"reasoning": reasoning} if reasoning else {}) | {"answer": number}, ensure_ascii=False)
-    return " ".join(part for part in (reasoning, answer_format, answer) if part)
+    """The inverse of `read`; in JSON a finite decimal is a number."""
+    is_number = re.fullmatch(r"-?\d+(\.\d+)?", answer)
+    return reply.write(ANNOTATION.sub("", reasoning), json.loads(answer) if is_number and answer_format == "json" else answer, answer_format)
 
 
-def is_right(answer: str, reference: str) -> bool:
-    return answer == parse_number(reference)
+def normalise(reference: str, choices: list[str]) -> str | None:
+    return value(reference)
+
+
+def is_right(answer: str, reference: str, choices: list[str]) -> bool:
+    return answer == normalise(reference, choices)

@@ -1,0 +1,100 @@
+"""One model asked in one style: what is told of it, and how two of them compare on the same rows."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from stages.evaluate.cost import break_even, per_thousand
+from stages.evaluate.grade import Graded, grade
+from stages.evaluate.measures import Measured, measure
+from stages.evaluate.params import Evaluate, Params
+from stages.evaluate.statistics import compare, mean_interval, wilson
+from stages.rows.completion import Completion
+from stages.rows.prompt import Prompt
+
+STUDENTS = ("8b", "70b")
+HOW: tuple[Literal["plain", "rich"], ...] = ("plain", "rich")
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One model asked in one style; `how` is "plain" or "rich", whatever the task's rich style is called."""
+
+    model: str
+    how: str
+    style: str
+    graded: Graded
+    measured: Measured
+
+    @property
+    def name(self) -> str:
+        return f"{self.model} {self.style}"
+
+
+def arms_of(model: str, completions: list[Completion], prompts: list[Prompt], params: Params) -> list[Arm]:
+    """One for each style in which the model was asked the questions of the split; the guard's are apart."""
+    ids = {prompt.id for prompt in prompts}
+    asked = {completion.style for completion in completions if completion.id in ids}
+    found = []
+    for how in HOW:
+        style = prompts[0].style(how)
+        if style in asked and style not in [arm.style for arm in found]:
+            graded = grade(completions, prompts, style, params.answer_format, params.bare_number)
+            found.append(Arm(model, how, style, graded, measure(graded, prompts, params)))
+    return found
+
+
+def pairs(arms: list[Arm]) -> list[tuple[Arm, Arm]]:
+    """Each distilled student against its base in the same style, and against the teacher in every style."""
+    found = []
+    for student in [arm for arm in arms if arm.model in STUDENTS]:
+        found += [(student, other) for other in arms if other.model == f"base-{student.model}" and other.style == student.style]
+        found += [(student, other) for other in arms if other.model == "teacher"]
+    return found
+
+
+def describe(arm: Arm, cost: float, params: Evaluate) -> dict[str, Any]:
+    scores, num_rows = arm.measured.scores, len(arm.measured.scores)
+    if "right" in arm.graded.outcomes or "wrong" in arm.graded.outcomes:
+        interval = wilson(arm.graded.outcomes.count("right"), num_rows, params.confidence)
+    else:
+        interval = mean_interval(scores, params.confidence, params.num_resamples, params.seed)
+    return {
+        "model": arm.model,
+        "style": arm.style,
+        "rows": num_rows,
+        "score": mean(scores),
+        "interval": [round(bound, 4) for bound in interval],
+        "confidence": params.confidence,
+        **{outcome: round(arm.graded.outcomes.count(outcome) / num_rows, 4) for outcome in ("unreadable", "cut_off", "unanswered")},
+        "tokens_per_answer": round(sum(arm.graded.completion_tokens) / num_rows, 2),
+        "cost_per_1000": round(cost, 6),
+        **arm.measured.details,
+    }
+
+
+def paired(first: Arm, second: Arm, params: Evaluate) -> dict[str, Any]:
+    found = asdict(compare(first.measured.scores, second.measured.scores, params.confidence, params.num_resamples, params.seed))
+    rounded = {"difference": round(found["difference"], 4), "interval": [round(bound, 4) for bound in found["interval"]], "p": float(f"{found['p']:.3g}")}
+    return {"first": first.name, "second": second.name, **found, **rounded}
+
+
+def cost_of(arm: Arm, params: Params) -> float:
+    """Of a thousand questions; a student is served at the price of its base."""
+    prices = params.prices[arm.model if arm.model in params.prices else f"base-{arm.model}"]
+    return per_thousand(arm.graded.prompt_tokens, arm.graded.completion_tokens, prices.prompt, prices.completion)
+
+
+def paid_back(arms: list[Arm], costs: dict[str, float], spent: float, params: Params) -> list[dict[str, Any]]:
+    """For each student asked plainly, against each of the teacher's arms: what was spent, and the questions after which that is paid back."""
+    rows = []
+    for student in [arm for arm in arms if arm.model in STUDENTS and arm.how == "plain"]:
+        total = spent + params.evaluate.training_cost[f"train-{student.model}"]  # pyright: ignore[reportArgumentType]
+        for teacher in [arm for arm in arms if arm.model == "teacher"]:
+            questions = break_even(total, costs[teacher.name], costs[student.name])
+            rows.append({"student": student.name, "against": teacher.name, "spent": round(total, 4), "questions": questions})
+    return rows
+
+
+def mean(scores: Sequence[float]) -> float:
+    return round(sum(scores) / len(scores), 4)
