@@ -35,9 +35,7 @@ def main() -> None:
         ),
         Table("A thousand questions", ("model", "asked", "tokens", "price", "seconds"), [cost_row(arm, speeds) for arm in report["arms"]]),
         Table("Paired differences", ("first", "against", "points", interval, "p"), [comparison_row(row) for row in report["comparisons"]]),
-        Table(
-            "Questions until a student has paid", ("student", "against", "spent", "questions"), [*map(break_even_row, report["break_even"])]
-        ),
+        Table("Questions until a student has paid", ("student", "against", "spent", "questions"), [*map(break_even_row, report["break_even"])]),
         Table(
             "Forgetting: other tasks, asked of base and student", ("student", "base %", "student %", "lost", interval, ""), [*map(guard_row, report["guard"])]
         ),

@@ -96,8 +96,9 @@ def load() -> Params:
     try:
         return Params.model_validate(bound)
     except ValidationError as error:
-        lines = [
-            f"params.yaml: {'.'.join([where.get(str(e['loc'][0]), str(e['loc'][0])), *map(str, e['loc'][1:])])}: {e['msg']}, got {e['input']!r}"
-            for e in error.errors()
-        ]
+        lines = []
+        for e in error.errors():
+            path = ".".join([where.get(str(e["loc"][0]), str(e["loc"][0])), *map(str, e["loc"][1:])])
+            problem = "got no such key, wanted one, if without a value" if e["type"] == "missing" else f"{e['msg']}, got {e['input']!r}"
+            lines.append(f"params.yaml: {path}: {problem}")
         raise SystemExit("\n".join(lines)) from None

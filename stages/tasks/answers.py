@@ -27,4 +27,10 @@ class Reads(Protocol):
     def normalise(self, reference: str, choices: list[str]) -> str | None: ...  # the data set's answer in the form that `read` gives
 
 
-TASKS: dict[str, Reads] = {"math": math, "nli": nli, "qa": qa, "summarization": summarization, "conversation": conversation}
+TASKS: dict[str, Reads] = {
+    "math": math,
+    "nli": nli,
+    "qa": qa,
+    "summarization": summarization,
+    "conversation": conversation,
+}

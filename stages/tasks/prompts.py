@@ -28,4 +28,10 @@ class Puts(Protocol):
     def reference_problem(self, reference: str, fields: dict[str, Any]) -> str | None: ...
 
 
-TASKS: dict[str, Puts] = {"math": math, "nli": nli, "qa": qa, "summarization": summarization, "conversation": conversation}
+TASKS: dict[str, Puts] = {
+    "math": math,
+    "nli": nli,
+    "qa": qa,
+    "summarization": summarization,
+    "conversation": conversation,
+}

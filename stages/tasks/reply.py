@@ -13,7 +13,10 @@ import json_repair
 FENCE = re.compile(r"^```\w*\s*|\s*```$")
 ANSWER_KEYS = ("answer", "final_answer", "label")
 # "The answer is", "Final answer:", "**Answer:**", "The correct choice is"; the last one in a reply counts
-SAID = re.compile(r"\b(?:final |correct |best |right )?(?:answer|choice|option|label)(?:\s+is\b|\s*[:=])[\s*:]*", re.IGNORECASE)
+SAID = re.compile(
+    r"[*_]*(?:\b(?:so|thus|therefore|hence|and),?\s+)?(?:\bthe\s+)?\b(?:final |correct |best |right )?(?:answer|choice|option|label)(?:\s+is\b|\s*[:=])[\s*:]*",
+    re.IGNORECASE,
+)
 # where the clause that names the answer ends and its grounds begin
 GROUNDS = re.compile(r"[;\n]|\.(?:\s|$)|,?\s(?:because|since|as|given|so that)\s")
 NEGATED = re.compile(r"(?:\b(?:not|no|neither|never|non|isn't|cannot be)\b|n't\b)", re.IGNORECASE)

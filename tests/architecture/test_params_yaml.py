@@ -62,6 +62,7 @@ def test_every_profile_and_data_set_loads_in_every_stage(profile: str, dataset: 
         ("generate.num_samples=two", generate.load, r"params.yaml: generate.num_samples: .*integer.*, got 'two'"),
         ("profiles.laptop.teacher.engine=vlm", generate.load, r"params.yaml: profiles.laptop.teacher.engine: .*'transformers'.*, got 'vlm'"),
         ("datasets.laptop-math.columns.question=5", prompts.load, r"params.yaml: datasets.laptop-math.columns.question.str: .*string.*, got 5"),
+        ("~datasets.laptop-math.licence", prompts.load, r"params.yaml: datasets.laptop-math.licence: got no such key, wanted one"),
         ("filter.verify=maybe", filter.load, r"params.yaml: filter.verify: .*'reference' or 'none', got 'maybe'"),
         ("train.seed=x", lambda: train.load("8b"), r"params.yaml: train.seed: .*, got 'x'"),
         (
@@ -75,7 +76,7 @@ def test_every_profile_and_data_set_loads_in_every_stage(profile: str, dataset: 
 )
 def test_a_wrong_value_is_named_with_its_place(override: str, load: Any, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     copy = Path(shutil.copy(ROOT / "params.yaml", tmp_path))
-    apply_overrides(str(copy), [override])
+    apply_overrides(str(copy), ["profile=laptop", "dataset=laptop-math", override])
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit, match=message):
         load()

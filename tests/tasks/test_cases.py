@@ -24,6 +24,6 @@ def test_case(task: str, number: int, case: dict[str, Any]) -> None:
 @pytest.mark.parametrize("task", TASKS)
 def test_there_are_at_least_sixty_cases_and_no_reply_twice(task: str) -> None:
     cases = [case for name, _, case in CASES if name == task]
-    assert len(cases) >= 60
+    assert len(cases) >= 60, f"tests/tasks/{task}.jsonl has {len(cases)} lines"
     seen = [json.dumps({key: value for key, value in case.items() if key not in ("why", "answer")}, sort_keys=True) for case in cases]
     assert len(set(seen)) == len(seen)

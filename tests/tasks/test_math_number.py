@@ -89,3 +89,13 @@ def test_right_is_equal_value_not_equal_text() -> None:
 @pytest.mark.parametrize(("reference", "ok"), [("18", True), ("1,000", True), ("-2.5", True), ("3/4", True), ("$5", True), ("five", False), ("", False)])
 def test_a_reference_must_be_a_number(reference: str, ok: bool) -> None:
     assert (reference_problem(reference, {}) is None) == ok
+
+
+@pytest.mark.parametrize(
+    ("text", "reasoning"),
+    [("The answer is 18.", ""), ("9 * 2 = 18. So, the final answer is 18.", "9 * 2 = 18."), ("9 * 2 = 18.\n\n**Answer:** 18", "9 * 2 = 18.")],
+)
+def test_the_words_that_lead_to_the_answer_are_no_reasoning(text: str, reasoning: str) -> None:
+    reading = read(text, Asked("cot", "json", [], False))
+    assert reading is not None
+    assert (reading.reasoning, reading.answer) == (reasoning, "18")

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from stages.tasks.answers import TASKS as ANSWERS
 from stages.tasks.prompts import TASKS
 from stages.tasks.wording import Limits
 
@@ -16,6 +17,10 @@ FIELDS: dict[str, dict[str, Any]] = {
     "summarization": {"article": "Mia met Leo."},
     "conversation": {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]},
 }
+
+
+def test_both_tables_hold_the_same_tasks() -> None:
+    assert set(TASKS) == set(ANSWERS), "stages/tasks/prompts.py and stages/tasks/answers.py"
 
 
 @pytest.mark.parametrize("task", FIELDS)

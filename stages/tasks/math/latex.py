@@ -5,6 +5,7 @@ and a process that takes too long is killed.
 """
 
 import atexit
+import logging
 import multiprocessing
 from fractions import Fraction
 from multiprocessing.connection import Connection
@@ -53,6 +54,7 @@ def serve(connection: Connection) -> None:
     """Runs in the child: an expression in, its canonical form out."""
     from math_verify import ExprExtractionConfig, LatexExtractionConfig, parse
 
+    logging.getLogger("math_verify").setLevel(logging.ERROR)  # it warns that its time-outs are off
     configs = [LatexExtractionConfig(), ExprExtractionConfig()]
     connection.send("ready")
     while True:

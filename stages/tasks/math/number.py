@@ -4,34 +4,52 @@ import re
 from decimal import Decimal, localcontext
 from fractions import Fraction
 
-# sign, digits with or without commas, decimals, exponent of up to three digits, denominator
-NUMBER = re.compile(r"(?<![\w.])[-\u2212]?\s?[$€£]?\s?(\d{1,3}(?:,\d{3})+|\d+)?(\.\d+)?([eE][+-]?\d{1,3})?(?:\s?/\s?(\d+)(?!\w|\.\d))?(?!\d|[eE][+-]?\d)")
+SEPARATORS = r"\s=<>"  # GSM8K's annotations, "<<48/2=24>>24", name their number twice
+WORD = re.compile(rf"[^{SEPARATORS}]*[0-9][^{SEPARATORS}]*")
+AROUND = "()[]{}*_\"'“”‘’~≈.,;:!?"
+# sign and currency, digits with or without commas, decimals, exponent, denominator, and a unit that holds no digit
+NUMBER = re.compile(
+    r"(?P<sign>[-+\u2212]?)[$€£]?(?P<minus>[-\u2212]?)(?P<digits>(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?|\.[0-9]+)"
+    r"(?P<exponent>[eE][+-]?[0-9]{1,3})?(?:/(?P<denominator>[0-9]+))?(?:[%$€£°]|[-/°]?[^\W\d_][^\d\s]*)?"
+)
+MIXED = re.compile(r"(?<![\w./,])([-\u2212]?)([0-9]+)\s+([0-9]+)/([0-9]+)(?![\w/.,])")  # 1 1/2
 # a sum or product that was left standing, "10+John's age"
-OPERATION = re.compile(r"\d\s*[+×÷]\s*\w|\w\s*[+×÷]\s*\d|\d\s*\*\s*\w")
-MIXED = re.compile(r"(?<![\w./])([-\u2212]?)(\d+)\s+(\d+)/(\d+)(?![\d/])")  # 1 1/2
+OPERATION = re.compile(r"[0-9]\s*[+×÷]\s*\w|\w\s*[+×÷]\s*[0-9]|[0-9]\s*\*\s*\w|[0-9]\s*x\s*[0-9]")
 
 
 def parse_number(text: str) -> str | None:
-    """The one number in `text` in canonical form; None where there is none, several that differ, or a sum that is left standing."""
+    """The one number in `text` in canonical form; None where there is none, several that differ, or one that is no plain number."""
     if OPERATION.search(text):
         return None
-    values, rest = set(), text
-    for match in MIXED.finditer(text):
-        sign, whole, numerator, denominator = match.groups()
-        if int(denominator) == 0:
-            return None
-        value = int(whole) + Fraction(int(numerator), int(denominator))
-        values.add(-value if sign else value)
-        rest = rest.replace(match[0], " ", 1)
-    for match in NUMBER.finditer(rest):
-        whole, decimals, exponent, denominator = match.groups()
-        if whole is None and decimals is None:
-            continue
-        if denominator is not None and int(denominator) == 0:
-            return None
-        value = Fraction((whole or "0").replace(",", "") + (decimals or "") + (exponent or "")) / int(denominator or 1)
-        values.add(-value if match[0][0] in "-\u2212" else value)
-    return canonical(values.pop()) if len(values) == 1 else None
+    values = {mixed(*match.groups()) for match in MIXED.finditer(text)}
+    rest = re.sub(r"\s*/\s*", "/", MIXED.sub(" ", text))
+    rest = re.sub(r"([-\u2212$€£])\s+(?=[$€£]?\.?[0-9])", r"\1", rest)  # "- $ 7"
+    for word in WORD.findall(rest):
+        stripped = strip(word)
+        if not re.match(r"[^\W\d]", stripped):  # digits after a letter are a part of a name, "x2"
+            values.add(plain(stripped))
+    return canonical(value) if len(values) == 1 and (value := values.pop()) is not None else None
+
+
+def strip(word: str) -> str:
+    """Without what stands around it, but with the point of ".5"."""
+    inner = word.strip(AROUND)
+    return f".{inner}" if inner[:1].isdigit() and word[: word.index(inner)].endswith(".") else inner
+
+
+def plain(word: str) -> Fraction | None:
+    match = NUMBER.fullmatch(word)
+    if not match or (match["denominator"] is not None and int(match["denominator"]) == 0):
+        return None
+    value = Fraction(match["digits"].replace(",", "") + (match["exponent"] or "")) / int(match["denominator"] or 1)
+    return -value if (match["sign"] in ("-", "\u2212")) != bool(match["minus"]) else value
+
+
+def mixed(sign: str, whole: str, numerator: str, denominator: str) -> Fraction | None:
+    if int(denominator) == 0:
+        return None
+    value = int(whole) + Fraction(int(numerator), int(denominator))
+    return -value if sign else value
 
 
 def canonical(value: Fraction) -> str:
