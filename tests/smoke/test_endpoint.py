@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from dvc.utils.hydra import apply_overrides
+from ruamel.yaml import YAML
 
 from stages.sampling.chat import VERSION
 from stages.sampling.request import Model, Request, key
@@ -62,13 +63,22 @@ def generate(folder: Path, served: Served, ledger: Path | None = None) -> subpro
     return subprocess.Popen([sys.executable, "-m", "stages.generate"], cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
+def wait_until_quiet(served: Served) -> None:
+    """What was under way when its client died still leaves the server."""
+    before = -1
+    while (now := len(served.log())) != before:
+        before = now
+        time.sleep(1)
+
+
 def completions(folder: Path) -> bytes:
     return (folder / "data/completions/completions.jsonl").read_bytes()
 
 
 def kept_prompts(folder: Path) -> set[str]:
     """The prompts that have a reply in the ledger."""
-    model = Model("openai", "org/teacher", "4cecfd6770d4c6af", "float32", 0.0, 0.0)
+    revision = YAML(typ="safe").load(folder / "params.yaml")["profiles"]["laptop"]["teacher"]["revision"]
+    model = Model("openai", "org/teacher", revision, "float32", 0.0, 0.0)
     asked = [Request("", "", (("user", f"question {i}"),), 0, 1, 64, 0.8, 1.0, 0) for i in range(NUM_PROMPTS)]
     prompts = {key(model, VERSION, request): request.messages[0][1] for request in asked}
     return {prompts[k] for (k,) in sqlite3.connect(folder / ".potstill/ledger.sqlite").execute("SELECT key FROM replies")}
@@ -87,7 +97,7 @@ def test_killed_at_five_random_moments_it_asks_only_what_had_no_answer_and_ends_
         with generate(folder, served) as process:
             wait_until(lambda moment=moment: len(set(served.answered())) >= moment)
             process.send_signal(signal.SIGKILL)
-        time.sleep(0.5)  # what was under way still leaves the server
+        wait_until_quiet(served)
         unread.append(set(served.answered()) - kept_prompts(folder))
         assert not (folder / "data/completions").exists()
     with generate(folder, served) as process:
@@ -150,7 +160,7 @@ def test_experiments_killed_and_two_at_once_pay_once(copy: Path, serve: Serve) -
     wait_until(lambda: num_kept(ledger) >= 20)
     killed.send_signal(signal.SIGKILL)
     killed.communicate()
-    time.sleep(0.5)
+    wait_until_quiet(served)
     assert num_kept(ledger) < NUM_TRAIN
     lost = len(set(served.answered())) - num_kept(ledger)
     # a value that `generate` does not read makes two experiments of one

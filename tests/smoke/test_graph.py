@@ -68,7 +68,7 @@ def test_running_the_cheap_stages_again_gives_the_same_bytes(clone: Path) -> Non
     "what",
     [
         lambda clone: edit(clone, "README.md", new="\nmore\n"),
-        lambda clone: edit(clone, "tests/tasks/test_math.py"),
+        lambda clone: edit(clone, "tests/tasks/test_math_number.py"),
         lambda clone: set_params(clone, "profiles.llama.teacher.revision=0000", "datasets.gsm8k.licence=other"),
     ],
     ids=["README", "tests", "unselected profile and data set"],
