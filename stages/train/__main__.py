@@ -1,132 +1,101 @@
 """Tune one student on the examples with plain supervised fine-tuning: `python -m stages.train 8b`."""
 
-import csv
-import ctypes
 import json
 import os
 import shutil
-import signal
+import socket
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 from stages.models.local import check
+from stages.sampling.parent import die_with_parent
+from stages.train import curves, examples, mixture
+from stages.train.examples import DATA, Tokens
+from stages.train.mixture import Mixture
 from stages.train.params import Params, load
 
-DATA = Path("data/filtered")
-# Seconds between checkpoints. It changes no result, so it is no parameter.
-CHECKPOINT_SECONDS = float(os.environ.get("POTSTILL_CHECKPOINT_SECONDS", "600"))
+NUM_SHOWN = 2  # examples whose loss mask is printed
 
 
 def main(student: str) -> None:
     params = load(student)
     check(params.base.model, params.base.revision)
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: die with the dvc that started this
-    # after the parameters, because these imports take seconds
-    import datasets
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-    from transformers.trainer_callback import ProgressCallback
-    from trl.trainer.sft_trainer import SFTTrainer
+    die_with_parent()
+    os.environ.setdefault("DS_ACCELERATOR", "cuda" if shutil.which("nvidia-smi") else "cpu")  # accelerate imports DeepSpeed, which warns if it must look
+    from stages.train import arguments, checkpoint, guard, saved, worker  # after the parameters, because these imports take seconds
 
-    from stages.train import checkpoint, guard
-    from stages.train.progress import LossOnBar
-
-    base, settings = params.base, params.profile
-    source: dict[str, Any] = {} if Path(base.model).exists() else {"revision": base.revision}
-    try:
-        tokenizer: Any = AutoTokenizer.from_pretrained(base.model, **source)
-        model: Any = AutoModelForCausalLM.from_pretrained(base.model, dtype=getattr(torch, settings.precision), use_safetensors=True, **source)
-    except OSError as error:  # not found, no access, no network, no safetensors
-        raise SystemExit(
-            f"train-{student}: model {base.model} at {base.revision}: {error}\nCheck `model` and `revision` in params.yaml, the network and HF_TOKEN."
-        ) from None
-    train, validation = read_rows(DATA / "train.jsonl"), read_rows(DATA / "validation.jsonl")
-    lengths = [len(tokenizer.apply_chat_template(row["prompt"] + row["completion"], return_dict=False)) for row in train]
-    num_truncated = guard.overlong(lengths, settings.max_length, params.train.overlong, student)
+    tokenizer, stop_ids = read_tokenizer(params, student)
+    whole = guard.tokens(examples.read_rows(DATA / "train.jsonl"), tokenizer, student)
+    num_truncated = guard.overlong([len(example.input_ids) for example in whole], params.profile.max_length, params.train.overlong, student)
+    guard.loss_mask(whole, stop_ids, student)
+    learn, validate = examples.read(tokenizer, params.profile.max_length)
+    guard.one_step(len(examples.to_dataset(learn, params.profile.max_length, params.profile.packing)), params, student)
+    show(whole[:NUM_SHOWN], tokenizer, student)
     output = checkpoint.folder(student, params, [DATA / "train.jsonl", DATA / "validation.jsonl"])
-    trainer: Any = SFTTrainer(
-        model=model,
-        args=to_sft_config(params, output, use_cpu=not torch.cuda.is_available()),
-        train_dataset=datasets.Dataset.from_list(train),
-        eval_dataset=datasets.Dataset.from_list(validation) if validation else None,
-        processing_class=tokenizer,
-        peft_config=to_lora_config(params) if params.train.method == "lora" else None,
-        callbacks=[checkpoint.SaveByTime(CHECKPOINT_SECONDS)],
-    )
-    trainer.remove_callback(ProgressCallback)
-    trainer.add_callback(LossOnBar)
-    stop_ids = model.generation_config.eos_token_id or tokenizer.eos_token_id
-    guard.loss_mask(trainer.train_dataset, {stop_ids} if isinstance(stop_ids, int) else set(stop_ids), num_truncated, student)
-    resumed = checkpoint.latest(output)
-    if resumed:
-        print(f"train-{student}: going on from {resumed.name}", file=sys.stderr)
-    trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
-    loss = trainer.evaluate()["eval_loss"] if validation else None
+    plan = mixture.load(student, checkpoint.home())
+    found = guard.look(output)
+    guard.machine(params, plan, found, student)
+    guard.disk_space(guard.checkpoint_bytes(params), found, output, student)
+    output.mkdir(parents=True, exist_ok=True)
+    if arguments.needs_launcher(plan):
+        launch(student, params, plan, output)
+    else:
+        worker.train(student, params, plan, output, learn, validate, tokenizer)
     out = Path("models") / student
-    trainer.model.save_pretrained(out, safe_serialization=True)
-    tokenizer.save_pretrained(out)
-    curve = loss_curve(trainer.state.log_history, params.train.log_every_steps)
-    write_metrics(student, curve, {"examples": len(train), "truncated": num_truncated, "validation_loss": loss})
+    saved.tensors(out, params.profile.method, student)
+    saved.answers_alike(out, params, learn[0], saved.read_expected(output), student)
+    counts = {"examples": len(whole), "truncated": num_truncated, "emptied": len(whole) - len(learn)}
+    curves.write(student, json.loads((output / "report.json").read_text()), counts, params.train.log_every_steps)
     shutil.rmtree(output)
 
 
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    rows = [json.loads(line) for line in path.open(encoding="utf-8")]
-    return [{"prompt": row["prompt"], "completion": row["completion"]} for row in rows]
+def read_tokenizer(params: Params, student: str) -> tuple[Any, set[int]]:
+    """The student's tokenizer, and the tokens that end its answers."""
+    from transformers import AutoTokenizer, GenerationConfig
+
+    source: dict[str, Any] = {} if Path(params.base.model).exists() else {"revision": params.base.revision}
+    try:
+        tokenizer: Any = AutoTokenizer.from_pretrained(params.base.model, **source)
+    except OSError as error:  # not found, no access, no network
+        raise SystemExit(
+            f"train-{student}: model {params.base.model} at {params.base.revision}: {error}\n"
+            "Check `model` and `revision` in params.yaml, the network and HF_TOKEN."
+        ) from None
+    try:
+        stop = GenerationConfig.from_pretrained(params.base.model, **source).eos_token_id
+    except OSError:  # a model without generation_config.json
+        stop = None
+    stop = tokenizer.eos_token_id if stop is None else stop
+    return tokenizer, {stop} if isinstance(stop, int) else set(stop)
 
 
-def to_sft_config(params: Params, output: Path, use_cpu: bool) -> Any:
-    from trl.trainer.sft_config import SFTConfig
-
-    train, settings = params.train, params.profile
-    return SFTConfig(
-        output_dir=str(output),
-        num_train_epochs=params.student.num_epochs,
-        per_device_train_batch_size=settings.batch_size // int(os.environ.get("WORLD_SIZE", "1")),
-        learning_rate=settings.learning_rate,
-        lr_scheduler_type=settings.schedule,
-        warmup_steps=train.warmup_share,  # below 1 it is a share of the steps
-        weight_decay=train.weight_decay,
-        max_grad_norm=train.max_grad_norm,
-        max_length=settings.max_length,
-        seed=train.seed,
-        bf16=settings.precision == "bfloat16",
-        gradient_checkpointing=not use_cpu,
-        use_cpu=use_cpu,
-        logging_steps=1,  # averaged in `write_metrics`: the trainer's own mean forgets what came before a resume
-        save_strategy="no",  # SaveByTime does it
-        save_total_limit=2,
-        eval_strategy="no",
-        report_to="none",
-        trust_remote_code=False,
-    )
+def show(first: list[Tokens], tokenizer: Any, student: str) -> None:
+    for number, example in enumerate(first, 1):
+        print(f"train-{student}: example {number}, learnt is what stands in ⟦⟧:\n{examples.show(example, tokenizer)}", file=sys.stderr)
 
 
-def to_lora_config(params: Params) -> Any:
-    from peft import LoraConfig
+def launch(student: str, params: Params, plan: Mixture, output: Path) -> None:
+    """Train in the processes of the mixture; they die with this one."""
+    from stages.train import arguments
 
-    lora = params.profile.lora
-    return LoraConfig(
-        r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=lora.targets, task_type="CAUSAL_LM", revision=params.base.revision
-    )
-
-
-def write_metrics(student: str, curve: list[tuple[int, float]], counts: dict[str, Any]) -> None:
-    """metrics/train-8b.json and the loss curve; no durations, which differ from run to run."""
-    report = {**counts, "steps": curve[-1][0], "loss": curve[-1][1]}
-    rounded = {name: round(value, 4) if isinstance(value, float) else value for name, value in report.items() if value is not None}
-    Path("metrics").mkdir(exist_ok=True)
-    Path(f"metrics/train-{student}.json").write_text(json.dumps({f"train-{student}": rounded}, indent=2) + "\n")
-    with Path(f"metrics/train-{student}.csv").open("w", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows([("step", "loss"), *((step, round(loss, 4)) for step, loss in curve)])
+    mixture_file, stopped = output / "mixture.json", output / "stopped.txt"
+    mixture_file.write_text(plan.model_dump_json())
+    stopped.unlink(missing_ok=True)
+    command = arguments.launch_command(student, params, plan, mixture_file, free_port())
+    # the libraries' warnings about each other, once for each process, hide what the training says
+    environment = os.environ | {"PYTHONWARNINGS": "ignore"}
+    with subprocess.Popen(command, env=environment, preexec_fn=die_with_parent) as launcher:  # noqa: PLW1509 - one system call
+        code = launcher.wait()
+    if code:
+        raise SystemExit(stopped.read_text() if stopped.exists() else f"train-{student}: a training process died ({code}); the reason stands above")
 
 
-def loss_curve(history: list[dict[str, float]], every: int) -> list[tuple[int, float]]:
-    """(last step, mean loss) of each `every` steps, from a log that holds every step."""
-    steps = [(int(entry["step"]), entry["loss"]) for entry in history if "loss" in entry]
-    chunks = [steps[i : i + every] for i in range(0, len(steps), every)]
-    return [(chunk[-1][0], sum(loss for _, loss in chunk) / len(chunk)) for chunk in chunks]
+def free_port() -> int:
+    with socket.socket() as opened:
+        opened.bind(("", 0))
+        return opened.getsockname()[1]
 
 
 if __name__ == "__main__":

@@ -1,9 +1,33 @@
-"""What must hold before the first step: each failure is one sentence."""
+"""What must hold before the weights load: each failure is one sentence, found in seconds."""
 
-from collections.abc import Iterable
-from typing import Any
+import importlib.util
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
-IGNORED = -100  # the label that torch's cross entropy passes over
+from stages.train.examples import IGNORED, Tokens, tokenize
+from stages.train.mixture import Mixture
+from stages.train.params import Params
+
+NUM_KEPT = 3  # checkpoints on the disk at once: the last, the best, and the one being written
+MODERN = (8, 0)  # CUDA capability of the A100: the first with bfloat16, and with FlashAttention-2
+
+
+def tokens(rows: Sequence[dict[str, Any]], tokenizer: Any, student: str) -> list[Tokens]:
+    """The rows as token ids; raises where the student would be served another prompt than it was trained on."""
+    if not tokenizer.chat_template:
+        raise SystemExit(f"train-{student}: the model's tokenizer has no chat template, wanted one, for it words prompts; add it to its folder")
+    found = []
+    for number, row in enumerate(rows, 1):
+        try:
+            found.append(tokenize(row, tokenizer))
+        except ValueError as parted:
+            raise SystemExit(
+                f"train-{student}: the chat template words the prompt of line {number} of data/filtered/train.jsonl otherwise when an answer follows "
+                f"({parted}), so the student would be served prompts it never saw; use a template that begins both alike"
+            ) from None
+    return found
 
 
 def overlong(lengths: list[int], max_length: int, policy: str, student: str) -> int:
@@ -17,18 +41,114 @@ def overlong(lengths: list[int], max_length: int, policy: str, student: str) -> 
     return count
 
 
-def loss_mask(rows: Iterable[dict[str, Any]], stop_ids: set[int], num_truncated: int, student: str) -> None:
-    """Every row must teach something, and every row that was not cut must teach where to stop."""
+def loss_mask(examples: Sequence[Tokens], stop_ids: set[int], student: str) -> None:
+    """Every example must teach something, and where to stop."""
     no_end = 0
-    for number, row in enumerate(rows):
-        learnt = {int(label) for label in row["labels"] if label != IGNORED}
+    for number, example in enumerate(examples, 1):
+        learnt = {label for label in example.labels if label != IGNORED}
         if not learnt:
-            raise SystemExit(
-                f"train-{student}: example {number} has an empty loss mask, so nothing would be learnt from it; see its target in data/filtered/train.jsonl"
-            )
+            raise SystemExit(f"train-{student}: line {number} of data/filtered/train.jsonl has an empty loss mask, so nothing would be learnt from its target")
         no_end += not learnt & stop_ids
-    if no_end > num_truncated:
+    if no_end:
         raise SystemExit(
             f"train-{student}: {no_end} examples have no end token {sorted(stop_ids)} in their loss mask, so the student would never learn to stop; "
-            "give the tokenizer a pad token that is not its end token, and a chat template that ends turns with the end token"
+            "give the model a chat template that ends turns with the end token"
         )
+
+
+def one_step(num_rows: int, params: Params, student: str) -> None:
+    if num_rows < params.profile.batch_size:
+        rows = "packed rows" if params.profile.packing else "examples"
+        raise SystemExit(
+            f"train-{student}: got {num_rows} {rows}, wanted at least one step of {params.profile.batch_size}; "
+            f"make more examples, or lower batch_size of train-{student} in params.yaml"
+        )
+
+
+class Machine(NamedTuple):
+    capability: tuple[int, int] | None  # of the GPUs; None without one
+    num_gpus: int
+    free_bytes: int  # on the disk of the checkpoints
+    packages: frozenset[str]  # of the optional ones, those that are installed
+    has_compiler: bool
+
+
+def look(folder: Path) -> Machine:
+    import torch
+
+    optional = ("deepspeed", "flash_attn", "liger_kernel", "bitsandbytes")
+    on_disk = next(path for path in (folder, *folder.parents) if path.exists())
+    return Machine(
+        torch.cuda.get_device_capability() if torch.cuda.is_available() else None,
+        torch.cuda.device_count(),
+        shutil.disk_usage(on_disk).free,
+        frozenset(name for name in optional if importlib.util.find_spec(name)),
+        bool(shutil.which("g++")),
+    )
+
+
+def machine(params: Params, mixture: Mixture, found: Machine, student: str) -> None:
+    """The mixture must be one that this machine can execute. On several machines only this one is looked at."""
+    fault = first_fault(params, mixture, found)
+    if fault:
+        raise SystemExit(f"train-{student}: {fault}, or let `python -m stages.plan {student} --write` write .potstill/mixture-{student}.json anew")
+
+
+def first_fault(params: Params, mixture: Mixture, found: Machine) -> str | None:
+    settings, old = params.profile, found.capability is not None and found.capability < MODERN
+    nf4 = settings.method == "lora" and settings.lora.quantization == "nf4"
+    wanted = {
+        "deepspeed": mixture.zero > 0,
+        "flash_attn": mixture.attention == "flash_attention_2",
+        "liger_kernel": mixture.liger,
+        "bitsandbytes": nf4,
+    }
+    missing = [name for name, needed in wanted.items() if needed and name not in found.packages]
+    in_one_pass = mixture.num_processes * mixture.rows_per_device
+    if missing:
+        return f"the mixture or the parameters want {', '.join(missing)}, which is not installed: install it (pip install -e '.[gpu]')"
+    if settings.batch_size % in_one_pass:
+        return (
+            f"batch_size is {settings.batch_size}, which {mixture.num_processes} processes of {mixture.rows_per_device} rows cannot share evenly: "
+            "change batch_size in params.yaml"
+        )
+    if found.num_gpus and mixture.hostfile is None and mixture.num_processes > found.num_gpus:
+        return f"got {found.num_gpus} GPUs, wanted {mixture.num_processes}, one for each process: set num_processes"
+    if old and settings.precision == "bfloat16":
+        return f"GPUs of CUDA capability {found.capability} have no bfloat16, wanted {MODERN} or later: set precision: float32 in params.yaml"
+    if mixture.attention == "flash_attention_2" and (old or found.capability is None or settings.precision != "bfloat16"):
+        return "FlashAttention-2 needs a GPU of CUDA capability (8, 0) or later and precision bfloat16: set attention to sdpa"
+    if nf4 and mixture.zero == 3:
+        return "nf4 weights cannot be parted by ZeRO-3: set zero to 2 or less"
+    if mixture.zero == 0 and (mixture.offload_optimizer or mixture.offload_parameters or mixture.hostfile):
+        return "offload and several machines need ZeRO, got zero 0: set zero"
+    if mixture.offload_parameters and mixture.zero != 3:
+        return f"only ZeRO-3 can offload weights, got zero {mixture.zero}: set zero to 3"
+    if mixture.zero and not found.num_gpus and not found.has_compiler:
+        return "DeepSpeed on a CPU compiles its parts, and there is no g++: install it"
+    return None
+
+
+def disk_space(checkpoint_bytes: float, found: Machine, folder: Path, student: str) -> None:
+    needed = NUM_KEPT * checkpoint_bytes
+    if needed > found.free_bytes:
+        raise SystemExit(
+            f"train-{student}: got {found.free_bytes / 1e9:.1f} GB free at {folder}, wanted {needed / 1e9:.1f} GB for {NUM_KEPT} checkpoints; "
+            "free some, or link .potstill/checkpoints to a larger disk"
+        )
+
+
+def checkpoint_bytes(params: Params) -> float:
+    """Of one checkpoint, at most: 16 bytes a trained parameter (weights, a float32 copy of them, Adam's two states). Loads no weights."""
+    import torch
+    from peft import get_peft_model
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    from stages.train.arguments import to_lora_config
+
+    source = {} if Path(params.base.model).exists() else {"revision": params.base.revision}
+    with torch.device("meta"):
+        model: Any = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(params.base.model, **source))
+        if params.profile.method == "lora":
+            model = get_peft_model(model, to_lora_config(params))
+    return 16.0 * sum(p.numel() for p in model.parameters() if p.requires_grad)

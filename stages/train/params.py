@@ -12,13 +12,16 @@ class Section(BaseModel):
 
 
 class Train(Section):
-    method: Literal["full", "lora"]
     seed: int
     overlong: Literal["error", "truncate"]  # rows of more than max_length tokens
     warmup_share: Annotated[float, Field(ge=0, le=1)]  # of the steps
     weight_decay: Annotated[float, Field(ge=0)]
     max_grad_norm: Annotated[float, Field(gt=0)]
     log_every_steps: Annotated[int, Field(gt=0)]
+    evals_per_epoch: Annotated[int, Field(gt=0)]  # of the validation loss
+    keep: Literal["best", "last"]  # which weights: of the lowest validation loss, or of the last step
+    patience: Annotated[int, Field(ge=0)]  # evaluations without a lower validation loss before training ends; 0 is no end
+    max_loss_jump: Annotated[float, Field(gt=0)]  # nats a token over the median of the last steps; more stops the run
 
 
 class Student(Section):
@@ -30,13 +33,17 @@ class Lora(Section):
     alpha: Annotated[int, Field(gt=0)]
     dropout: Annotated[float, Field(ge=0, lt=1)]
     targets: list[str]  # names of the linear layers
+    dora: bool  # direction and magnitude apart (arXiv 2402.09353)
+    quantization: Literal["none", "nf4"]  # of the frozen weights; nf4 is QLoRA (arXiv 2305.14314)
 
 
 class ProfileStudent(Section):
+    method: Literal["full", "lora"]
     learning_rate: Annotated[float, Field(gt=0)]
     schedule: Literal["linear", "cosine", "constant"]
     batch_size: Annotated[int, Field(gt=0)]  # rows a step, over all devices
     max_length: Annotated[int, Field(gt=0)]  # tokens of prompt and completion together
+    packing: bool  # several examples fill one row of max_length tokens, and none sees another
     precision: Literal["float32", "bfloat16"]
     lora: Lora
 
@@ -53,9 +60,10 @@ class Params(Section):
     base: Base
 
 
-def load(student: str) -> Params:
+def load(student: str, profile_name: str | None = None) -> Params:
+    """The parameters of one student under the selected profile, or under the one named."""
     document = YAML(typ="safe").load(Path("params.yaml"))
-    name, section = document["profile"], f"train-{student}"
+    name, section = profile_name or document["profile"], f"train-{student}"
     profile = document["profiles"][name]
     base = profile[f"base-{student}"]
     bound = {

@@ -1,32 +1,132 @@
 """Training refuses to start on what would waste it, in one sentence."""
 
-import pytest
+from pathlib import Path
+from typing import Any
 
-from stages.train.guard import loss_mask, overlong
+import pytest
+from transformers import AutoTokenizer
+
+from stages.plan.mixtures import on_cpu
+from stages.train import guard
+from stages.train.examples import IGNORED, Tokens
+from stages.train.mixture import Mixture
+from stages.train.params import Params, load
+from tests.architecture.closure import ROOT
 
 END = 9
+A100 = guard.Machine((8, 0), 8, 10**12, frozenset({"deepspeed", "flash_attn", "liger_kernel", "bitsandbytes"}), has_compiler=True)
+CPU = guard.Machine(None, 0, 10**12, frozenset({"deepspeed"}), has_compiler=True)
+ROW = {"prompt": [{"role": "user", "content": "1 + 1 = ?"}], "completion": [{"role": "assistant", "content": "2"}]}
+
+
+@pytest.fixture
+def params(monkeypatch: pytest.MonkeyPatch) -> Params:
+    monkeypatch.chdir(ROOT)
+    return load("8b", "llama")
+
+
+def with_profile(params: Params, **changes: Any) -> Params:
+    return params.model_copy(update={"profile": params.profile.model_copy(update=changes)})
+
+
+def mixture(**changes: Any) -> Mixture:
+    return on_cpu(batch=4).model_copy(update=changes)
 
 
 def test_rows_over_the_context_are_an_error_or_counted() -> None:
-    assert overlong([10, 20, 30], 20, "truncate", "8b") == 1
-    assert overlong([10, 20], 20, "error", "8b") == 0
+    assert guard.overlong([10, 20, 30], 20, "truncate", "8b") == 1
+    assert guard.overlong([10, 20], 20, "error", "8b") == 0
     with pytest.raises(
         SystemExit, match=r"train-8b: 2 of 3 examples have more than 15 tokens \(the longest 30\); raise max_length, or set train.overlong: truncate"
     ):
-        overlong([10, 20, 30], 15, "error", "8b")
+        guard.overlong([10, 20, 30], 15, "error", "8b")
 
 
 def test_a_whole_mask_passes() -> None:
-    loss_mask([{"labels": [-100, -100, 5, END]}], {END}, 0, "8b")
+    guard.loss_mask([Tokens([1, 2, 5, END], [IGNORED, IGNORED, 5, END])], {END}, "8b")
 
 
 def test_an_empty_mask_is_refused() -> None:
-    with pytest.raises(SystemExit, match="train-8b: example 1 has an empty loss mask"):
-        loss_mask([{"labels": [-100, 5, END]}, {"labels": [-100, -100, -100]}], {END}, 0, "8b")
+    with pytest.raises(SystemExit, match=r"train-8b: line 2 of data/filtered/train.jsonl has an empty loss mask"):
+        guard.loss_mask([Tokens([1, END], [IGNORED, END]), Tokens([1, END], [IGNORED, IGNORED])], {END}, "8b")
 
 
-def test_a_masked_end_token_is_refused_and_a_truncated_one_is_not() -> None:
-    rows = [{"labels": [-100, 5, END]}, {"labels": [-100, 5, -100]}]
+def test_a_masked_end_token_is_refused() -> None:
     with pytest.raises(SystemExit, match=r"train-8b: 1 examples have no end token \[9\] in their loss mask"):
-        loss_mask(rows, {END}, 0, "8b")
-    loss_mask(rows, {END}, 1, "8b")
+        guard.loss_mask([Tokens([1, 5, END], [IGNORED, 5, END]), Tokens([1, 5, END], [IGNORED, 5, IGNORED])], {END}, "8b")
+
+
+def test_a_template_that_serves_another_prompt_is_refused() -> None:
+    tokenizer: Any = AutoTokenizer.from_pretrained(ROOT / "data/laptop/models/base-8b")
+    assert len(guard.tokens([ROW], tokenizer, "8b")) == 1
+    tokenizer.chat_template = "{{ 'trained' if messages[-1].role == 'assistant' else 'served' }}"
+    with pytest.raises(SystemExit, match=r"train-8b: the chat template words the prompt of line 1 .* otherwise .*\(served 'served', trained 'trained'\)"):
+        guard.tokens([ROW], tokenizer, "8b")
+    tokenizer.chat_template = None
+    with pytest.raises(SystemExit, match="train-8b: the model's tokenizer has no chat template, wanted one"):
+        guard.tokens([ROW], tokenizer, "8b")
+
+
+def test_too_few_examples_for_a_step_are_refused(params: Params) -> None:
+    guard.one_step(64, params, "8b")
+    with pytest.raises(SystemExit, match="train-8b: got 63 examples, wanted at least one step of 64; make more examples, or lower batch_size"):
+        guard.one_step(63, params, "8b")
+    with pytest.raises(SystemExit, match="got 63 packed rows"):
+        guard.one_step(63, with_profile(params, packing=True), "8b")
+
+
+def test_a_full_disk_is_refused(tmp_path: Path) -> None:
+    guard.disk_space(1e9, A100._replace(free_bytes=3 * 10**9), tmp_path, "8b")
+    with pytest.raises(SystemExit, match=r"train-8b: got 2.9 GB free at .*, wanted 3.0 GB for 3 checkpoints; free some, or link .potstill/checkpoints"):
+        guard.disk_space(1e9, A100._replace(free_bytes=29 * 10**8), tmp_path, "8b")
+
+
+def test_a_checkpoint_holds_16_bytes_a_trained_parameter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    params = load("8b")
+    full = guard.checkpoint_bytes(params)
+    adapter = guard.checkpoint_bytes(with_profile(params, method="lora"))
+    assert adapter == 16 * 3 * 2 * (8 * 64 + 8 * 64)  # 3 layers, rank 8, q_proj and v_proj of 64 by 64
+    assert full > 16 * 200_000
+
+
+@pytest.mark.parametrize(
+    ("changes", "asked", "machine", "message"),
+    [
+        ({}, {}, A100._replace(capability=(7, 0)), r"GPUs of CUDA capability \(7, 0\) have no bfloat16, wanted \(8, 0\) or later: set precision: float32"),
+        ({}, {"attention": "flash_attention_2"}, A100._replace(packages=frozenset()), "want flash_attn, which is not installed"),
+        (
+            {"precision": "float32"},
+            {"attention": "flash_attention_2"},
+            A100,
+            r"FlashAttention-2 needs a GPU of CUDA capability \(8, 0\) or later and",
+        ),
+        ({}, {"attention": "flash_attention_2"}, CPU._replace(packages=A100.packages), "FlashAttention-2 needs a GPU"),
+        ({}, {"zero": 2}, A100._replace(packages=frozenset()), r"want deepspeed, which is not installed: install it \(pip install -e '.\[gpu\]'\)"),
+        ({}, {"liger": True}, CPU, "want liger_kernel, which is not installed"),
+        ({}, {"num_processes": 3, "rows_per_device": 2}, A100, "batch_size is 64, which 3 processes of 2 rows cannot share evenly: change batch_size"),
+        ({}, {"num_processes": 16}, A100, "got 8 GPUs, wanted 16, one for each process: set num_processes"),
+        ({}, {"offload_optimizer": True}, A100, "offload and several machines need ZeRO, got zero 0: set zero"),
+        ({}, {"zero": 2, "offload_optimizer": True, "offload_parameters": True}, A100, "only ZeRO-3 can offload weights, got zero 2: set zero to 3"),
+        ({}, {"zero": 2}, CPU._replace(has_compiler=False), r"DeepSpeed on a CPU compiles its parts, and there is no g\+\+: install it"),
+    ],
+)
+def test_what_the_machine_cannot_execute_is_refused(
+    params: Params, changes: dict[str, Any], asked: dict[str, Any], machine: guard.Machine, message: str
+) -> None:
+    with pytest.raises(SystemExit, match=f"^train-8b: .*{message}") as refused:
+        guard.machine(with_profile(params, **changes), mixture(**asked), machine, "8b")
+    assert str(refused.value).endswith("or let `python -m stages.plan 8b --write` write .potstill/mixture-8b.json anew")
+
+
+def test_quantized_weights_need_bitsandbytes_and_are_not_parted(params: Params) -> None:
+    nf4 = with_profile(params, lora=params.profile.lora.model_copy(update={"quantization": "nf4"}))
+    with pytest.raises(SystemExit, match="want bitsandbytes, which is not installed"):
+        guard.machine(nf4, mixture(), CPU, "8b")
+    with pytest.raises(SystemExit, match="nf4 weights cannot be parted by ZeRO-3: set zero to 2 or less"):
+        guard.machine(nf4, mixture(zero=3), A100, "8b")
+
+
+def test_what_the_machine_can_execute_passes(params: Params) -> None:
+    guard.machine(params, mixture(num_processes=8, zero=3, offload_optimizer=True, offload_parameters=True, attention="flash_attention_2"), A100, "8b")
+    guard.machine(params, mixture(), guard.look(ROOT), "8b")

@@ -1,0 +1,102 @@
+"""All ways to execute a training on some GPUs, and the choice between them."""
+
+import importlib.util
+from typing import NamedTuple
+
+from stages.plan import gpus, memory, speed
+from stages.plan.gpus import Gpu
+from stages.plan.memory import Memory
+from stages.plan.shapes import Shape
+from stages.train.mixture import Mixture
+from stages.train.params import ProfileStudent
+
+MARGIN = 0.1  # of the GPU's memory stays free: fragments, and rows longer than most
+TIE = 0.02  # of the time: within it the smaller memory wins
+
+
+class Plan(NamedTuple):
+    mixture: Mixture
+    memory: Memory
+    seconds: float  # for 1,000 rows
+    fits: bool
+
+
+def on_cpu(batch: int) -> Mixture:
+    """One process, whatever the cores, so that the result is the same bytes on every laptop."""
+    return Mixture(
+        num_processes=1,
+        zero=0,
+        offload_optimizer=False,
+        offload_parameters=False,
+        checkpointing=False,
+        attention="sdpa",
+        liger=False,
+        rows_per_device=batch,
+        hostfile=None,
+        peak_flops=None,
+    )
+
+
+def candidates(settings: ProfileStudent, gpu: Gpu, num_gpus: int, hostfile: str | None) -> list[Mixture]:
+    """Every stage, with and without checkpointing and offload, for one row a GPU."""
+    found = []
+    nf4 = settings.method == "lora" and settings.lora.quantization == "nf4"
+    for zero in (0, 1, 2, 3):
+        if (zero == 3 and nf4) or (zero == 0 and hostfile):
+            continue
+        for optimizer, weights in ((False, False), (True, False), (True, True)):
+            if (optimizer and zero == 0) or (weights and zero != 3):
+                continue
+            for checkpointing in (False, True):
+                mixture = {
+                    "num_processes": num_gpus,
+                    "zero": zero,
+                    "offload_optimizer": optimizer,
+                    "offload_parameters": weights,
+                    "checkpointing": checkpointing,
+                    "attention": gpus.attention(gpu),
+                    "liger": bool(importlib.util.find_spec("liger_kernel")),
+                    "rows_per_device": 1,
+                    "hostfile": hostfile,
+                    "peak_flops": gpu.peak_flops,
+                }
+                found.append(Mixture.model_validate(mixture))
+    return found
+
+
+def plan(shape: Shape, settings: ProfileStudent, context: int, batch: int, gpu: Gpu, num_gpus: int, hostfile: str | None) -> list[Plan]:
+    """Each candidate with the most rows a GPU that fit, or one where none does."""
+    if batch % num_gpus:
+        raise SystemExit(
+            f"plan: a batch of {batch} rows cannot be shared by {num_gpus} GPUs; change batch_size in params.yaml, or --batch, to a multiple of them"
+        )
+    return [with_rows(shape, settings, context, batch, gpu, mixture) for mixture in candidates(settings, gpu, num_gpus, hostfile)]
+
+
+def with_rows(shape: Shape, settings: ProfileStudent, context: int, batch: int, gpu: Gpu, mixture: Mixture) -> Plan:
+    share = batch // mixture.num_processes
+    for rows in sorted((rows for rows in range(1, share + 1) if share % rows == 0), reverse=True):
+        filled = mixture.model_copy(update={"rows_per_device": rows})
+        needed = memory.estimate(shape, settings, context, filled)
+        fits = needed.peak <= (1 - MARGIN) * gpu.memory
+        if fits or rows == 1:
+            return Plan(filled, needed, speed.seconds_per_1000(shape, settings, context, batch, filled, gpu), fits)
+    raise AssertionError("one row divides every share")
+
+
+def choose(plans: list[Plan]) -> Plan | None:
+    """The fastest that fits; of equally fast ones the smallest; offload only where nothing fits without."""
+    fitting = [one for one in plans if one.fits]
+    kept = [one for one in fitting if not one.mixture.offload_optimizer] or [one for one in fitting if not one.mixture.offload_parameters] or fitting
+    if not kept:
+        return None
+    fastest = min(one.seconds for one in kept)
+    return min((one for one in kept if one.seconds <= (1 + TIE) * fastest), key=lambda one: one.memory.peak)
+
+
+def name(mixture: Mixture, settings: ProfileStudent) -> str:
+    quantization = settings.lora.quantization if settings.method == "lora" else "none"
+    parts = [f"ZeRO-{mixture.zero}", {"none": "LoRA", "nf4": "QLoRA"}[quantization] if settings.method == "lora" else "full"]
+    parts += ["checkpointing"] if mixture.checkpointing else []
+    parts += ["weights and optimizer offloaded"] if mixture.offload_parameters else ["optimizer offloaded"] if mixture.offload_optimizer else []
+    return " + ".join(parts)

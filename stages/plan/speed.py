@@ -1,0 +1,50 @@
+"""How long a training takes: an estimate, from arithmetic and traffic that do not overlap."""
+
+from stages.plan.gpus import Gpu
+from stages.plan.memory import trainable, width
+from stages.plan.shapes import Shape, parameters
+from stages.train.mixture import Mixture
+from stages.train.params import ProfileStudent
+
+# Share of the peak that dense training of Llama-like models reaches; published figures lie between 0.38 and 0.55
+# (Llama 3, arXiv 2407.21783, table 4: 0.38 to 0.43; Megatron-LM, arXiv 2205.05198, table 5: 0.42 to 0.56).
+EFFICIENCY = 0.4
+CPU_ADAM = 4e9  # parameters a second of DeepSpeed's Adam on a host's processor, about (ZeRO-Offload, arXiv 2101.06840, section 6.2)
+
+
+def flops_per_token(shape: Shape, settings: ProfileStudent, context: int, checkpointing: bool) -> float:
+    """Forward 2 a parameter, backward 4, of which LoRA leaves out the frozen weights' gradients, 2; and causal attention.
+
+    Checkpointing computes the forward twice. (arXiv 2001.08361, section 2.1; arXiv 2205.05198, section 5.)
+    """
+    forward = 2.0 * (parameters(shape) - shape.vocabulary * shape.hidden * (0 if shape.tied else 1))  # looking up a word costs nothing
+    attention = 2.0 * shape.layers * shape.heads * shape.head_size * context  # 4·s·h, half of it causal
+    passes = (3 if settings.method == "full" else 2) + (1 if checkpointing else 0)
+    return forward * passes + attention * (4 if checkpointing else 3)
+
+
+def step_seconds(shape: Shape, settings: ProfileStudent, context: int, batch: int, mixture: Mixture, gpu: Gpu) -> tuple[float, float, float]:
+    """Seconds of one step for (arithmetic, traffic between GPUs, traffic with the host and Adam there).
+
+    Traffic of the weights' gradients is 2 a parameter for ZeRO-0 to 2; ZeRO-3 gathers all weights in the forward and in the backward
+    of every pass besides (arXiv 1910.02054, section 7).
+    """
+    n, w = mixture.num_processes, width(settings)
+    num_trained, total = trainable(shape, settings), parameters(shape)
+    passes = batch / (n * mixture.rows_per_device)
+    peak = gpu.peak_flops if settings.precision == "bfloat16" else gpu.peak_flops / 2  # TF32
+    arithmetic = batch / n * context * flops_per_token(shape, settings, context, mixture.checkpointing) / (peak * EFFICIENCY)
+    remote = (n - 1) / n  # of each thing gathered
+    reduced = 2 * (4 if mixture.zero == 0 else w) * num_trained
+    gathered = 2 * w * total * passes if mixture.zero == 3 else 0
+    host = 0.0
+    if mixture.offload_optimizer:
+        host += 2 * w * num_trained / n / gpu.host_link + num_trained / CPU_ADAM
+    if mixture.offload_parameters:
+        host += 2 * w * total / n * passes / gpu.host_link
+    return arithmetic, (reduced + gathered) * remote / gpu.link, host
+
+
+def seconds_per_1000(shape: Shape, settings: ProfileStudent, context: int, batch: int, mixture: Mixture, gpu: Gpu) -> float:
+    """Of 1,000 rows of `context` tokens."""
+    return sum(step_seconds(shape, settings, context, batch, mixture, gpu)) * 1000 / batch

@@ -1,0 +1,116 @@
+"""The one place where parameters and the mixture become arguments of accelerate, DeepSpeed, TRL and PEFT."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from stages.train.mixture import Mixture
+from stages.train.params import Params
+
+
+def needs_launcher(mixture: Mixture) -> bool:
+    return mixture.num_processes > 1 or mixture.zero > 0
+
+
+def accumulation(params: Params, mixture: Mixture) -> int:
+    """Forward passes of each process in one step."""
+    return params.profile.batch_size // (mixture.num_processes * mixture.rows_per_device)
+
+
+def launch_command(student: str, params: Params, mixture: Mixture, mixture_file: Path, port: int) -> list[str]:
+    """accelerate's launcher with one worker for each process. DeepSpeed's settings are its arguments, no file."""
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--num_processes", str(mixture.num_processes), "--main_process_port", str(port)]
+    command += ["--mixed_precision", "bf16" if params.profile.precision == "bfloat16" else "no", "--dynamo_backend", "no"]
+    if mixture.zero == 0:
+        command += ["--num_machines", "1", "--multi_gpu"]  # a CPU too: it means torchrun
+    else:
+        command += ["--use_deepspeed", "--zero_stage", str(mixture.zero), "--gradient_clipping", str(params.train.max_grad_norm)]
+        command += ["--gradient_accumulation_steps", str(accumulation(params, mixture))]
+        command += ["--offload_optimizer_device", "cpu" if mixture.offload_optimizer else "none"]
+        command += ["--offload_param_device", "cpu" if mixture.offload_parameters else "none"]
+        command += ["--zero3_init_flag", str(mixture.zero == 3).lower(), "--zero3_save_16bit_model", str(mixture.zero == 3).lower()]
+        if mixture.hostfile:
+            machines = [line for line in Path(mixture.hostfile).read_text().splitlines() if line.split("#")[0].strip()]
+            command += ["--num_machines", str(len(machines)), "--deepspeed_hostfile", mixture.hostfile, "--deepspeed_multinode_launcher", "pdsh"]
+        else:
+            command += ["--num_machines", "1"]
+    return [*command, "-m", "stages.train.worker", student, str(mixture_file)]
+
+
+def to_sft_config(params: Params, mixture: Mixture, output: Path, use_cpu: bool, steps_per_epoch: int, validate: bool) -> Any:
+    from trl.trainer.sft_config import SFTConfig
+
+    train, settings = params.train, params.profile
+    keep_best = validate and train.keep == "best"
+    return SFTConfig(
+        output_dir=str(output),
+        num_train_epochs=params.student.num_epochs,
+        per_device_train_batch_size=mixture.rows_per_device,
+        per_device_eval_batch_size=1,  # so that the validation loss is a mean over rows, whatever the processes
+        gradient_accumulation_steps=accumulation(params, mixture),
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type=settings.schedule,
+        warmup_steps=train.warmup_share,  # below 1 it is a share of the steps
+        weight_decay=train.weight_decay,
+        max_grad_norm=train.max_grad_norm,
+        max_length=None,  # rows come cut and packed
+        dataset_kwargs={"skip_prepare_dataset": True},
+        packing=settings.packing,
+        eval_packing=False,
+        seed=train.seed,
+        bf16=settings.precision == "bfloat16",
+        gradient_checkpointing=mixture.checkpointing,
+        use_liger_kernel=mixture.liger,
+        use_cpu=use_cpu,
+        ddp_find_unused_parameters=False,
+        logging_steps=1,  # averaged in the metrics: the trainer's own mean forgets what came before a resume
+        logging_nan_inf_filter=False,
+        eval_strategy="steps" if validate else "no",
+        eval_steps=max(1, steps_per_epoch // train.evals_per_epoch),
+        save_strategy="best" if keep_best else "no",  # and by time, by a callback
+        save_total_limit=2,
+        load_best_model_at_end=keep_best,
+        metric_for_best_model="eval_loss" if validate else None,
+        greater_is_better=False,
+        restore_callback_states_from_checkpoint=True,
+        report_to="none",
+        disable_tqdm=False,
+        trust_remote_code=False,
+    )
+
+
+def to_lora_config(params: Params) -> Any:
+    from peft import LoraConfig
+
+    lora = params.profile.lora
+    return LoraConfig(
+        r=lora.rank,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=lora.targets,
+        use_dora=lora.dora,
+        task_type="CAUSAL_LM",
+        revision=params.base.revision,
+    )
+
+
+def to_model_arguments(params: Params, mixture: Mixture) -> dict[str, Any]:
+    """Of `from_pretrained`. Full tuning keeps its weights in float32 unless DeepSpeed keeps such a copy itself."""
+    import torch
+
+    precision = getattr(torch, params.profile.precision)
+    in_float32 = params.profile.method == "full" and mixture.zero == 0
+    arguments: dict[str, Any] = {
+        "dtype": torch.float32 if in_float32 else precision,
+        "attn_implementation": mixture.attention,
+        "use_safetensors": True,
+    }
+    if params.profile.method == "lora" and params.profile.lora.quantization == "nf4":
+        from transformers import BitsAndBytesConfig
+
+        arguments["quantization_config"] = BitsAndBytesConfig(
+            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=precision
+        )
+    if not Path(params.base.model).exists():
+        arguments["revision"] = params.base.revision
+    return arguments

@@ -1,0 +1,129 @@
+"""The saved student: how it is written, and the checks that it is what was trained."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from stages.train.mixture import Mixture
+from stages.train.params import Params
+
+# Nats a token between one model's next-token distributions in two forms. Rounding a laptop student to 16 bits makes 0.0007 of them.
+MAX_DIVERGENCE = {"float32": 1e-5, "bfloat16": 5e-3}
+
+
+def save(trainer: Any, tokenizer: Any, params: Params, mixture: Mixture, out: Path) -> None:
+    """Write weights (or the adapter) and tokenizer. Every process takes part: under ZeRO-3 each holds a share of the weights."""
+    import torch
+
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    if params.profile.method == "lora":
+        trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        with gathered(trained, mixture):
+            state = {name: p.detach().cpu().clone() for name, p in model.named_parameters() if p.requires_grad}
+        precision = torch.float32
+    else:
+        own = {name for name, _ in (*model.named_parameters(), *model.named_buffers())}  # each tied weight once
+        whole = trainer.accelerator.get_state_dict(trainer.model_wrapped)  # under ZeRO-3 the first process alone gets it
+        state = {name: tensor for name, tensor in (whole or {}).items() if name in own}
+        precision = getattr(torch, params.profile.precision)
+    if trainer.accelerator.is_main_process:
+        state = {name: tensor.to(precision) if tensor.is_floating_point() else tensor for name, tensor in state.items()}
+        model.save_pretrained(out, state_dict=state, safe_serialization=True)
+        tokenizer.save_pretrained(out)
+    trainer.accelerator.wait_for_everyone()
+
+
+def gathered(parameters: list[Any], mixture: Mixture) -> Any:
+    """A context in which ZeRO-3's parted parameters are whole."""
+    if mixture.zero == 3:
+        from deepspeed.runtime.zero.partition_parameters import GatheredParameters
+
+        return GatheredParameters(parameters)
+    import contextlib
+
+    return contextlib.nullcontext()
+
+
+def logits(model: Any, example: Any, device: Any) -> Any:
+    """What the model expects after each token of an example: (tokens, vocabulary), float32."""
+    import torch
+
+    model.eval()
+    with torch.no_grad():
+        return model(input_ids=torch.tensor([example.input_ids], device=device)).logits[0].float().cpu()
+
+
+def write_report(output: Path, state: Any, validation_loss: float | None, kept_best: bool, expected: Any) -> None:
+    """For the process that started the training: its history, and the logits that the saved student must repeat."""
+    from safetensors.torch import save_file
+
+    save_file({"logits": expected.contiguous()}, output / "expected.safetensors")
+    step = state.best_global_step if kept_best else state.global_step
+    (output / "report.json").write_text(json.dumps({"history": state.log_history, "validation_loss": validation_loss, "kept_step": step}))
+
+
+def tensors(out: Path, method: str, student: str) -> None:
+    """No weight may be infinite or no number, and an adapter must hold something that was trained."""
+    import torch
+    from safetensors import safe_open
+
+    num_values, adapter_moved = 0, False
+    for file in sorted(out.glob("*.safetensors")):
+        with safe_open(file, "pt") as opened:
+            for name in opened.keys():  # noqa: SIM118 - it is no dict
+                tensor = opened.get_tensor(name)
+                if not tensor.numel():
+                    raise SystemExit(f"train-{student}: the saved tensor {name} is empty: the weights were not gathered before they were saved")
+                if not torch.isfinite(tensor).all():
+                    raise SystemExit(f"train-{student}: the saved tensor {name} has values that are no numbers; lower learning_rate in params.yaml")
+                num_values += tensor.numel()
+                adapter_moved |= "lora_B" in name and bool(tensor.any())
+    if not num_values:
+        raise SystemExit(f"train-{student}: no tensor was saved in {out}")
+    if method == "lora" and not adapter_moved:
+        raise SystemExit(f"train-{student}: every lora_B of the saved adapter is zero, so it changes nothing: nothing was trained, or its weights were lost")
+
+
+def answers_alike(out: Path, params: Params, example: Any, expected: Any, student: str) -> None:
+    """The student as saved, and with its adapter merged, must expect the same tokens as the one in memory."""
+    loaded = load(out, params)
+    forms = {f"saved in {out}": logits(loaded, example, loaded.device)}
+    if params.profile.method == "lora" and params.profile.lora.quantization == "none":
+        merged = loaded.merge_and_unload()
+        forms["with its adapter merged"] = logits(merged, example, merged.device)
+    limit = MAX_DIVERGENCE[params.profile.precision]
+    for form, found in forms.items():
+        apart = divergence(expected, found)
+        if not apart <= limit:
+            raise SystemExit(f"train-{student}: the student {form} answers otherwise than the trained one: {apart:.2g} nats a token, at most {limit:g}")
+
+
+def load(out: Path, params: Params) -> Any:
+    """The saved student, over all GPUs where there are some."""
+    import torch
+    from peft import AutoPeftModelForCausalLM
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+
+    arguments: dict[str, Any] = {"dtype": getattr(torch, params.profile.precision)}
+    if torch.cuda.is_available():
+        arguments["device_map"] = "auto"
+    if params.profile.method == "full":
+        return AutoModelForCausalLM.from_pretrained(out, **arguments)
+    if params.profile.lora.quantization == "nf4":
+        arguments["quantization_config"] = BitsAndBytesConfig(
+            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=arguments["dtype"]
+        )
+    return AutoPeftModelForCausalLM.from_pretrained(out, **arguments)
+
+
+def divergence(expected: Any, found: Any) -> float:
+    """Mean KL divergence of next-token distributions in nats, from logits (tokens, vocabulary)."""
+    import torch.nn.functional as F
+
+    return F.kl_div(F.log_softmax(found.cpu(), -1), F.log_softmax(expected.cpu(), -1), log_target=True, reduction="batchmean").item()
+
+
+def read_expected(output: Path) -> Any:
+    from safetensors.torch import load_file
+
+    return load_file(output / "expected.safetensors")["logits"]

@@ -1,0 +1,102 @@
+"""One process of a training: `python -m stages.train.worker 8b mixture.json` under accelerate's launcher, or called where one process does."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from stages.sampling.parent import die_with_parent
+from stages.train import arguments, examples, saved
+from stages.train.examples import Tokens
+from stages.train.mixture import Mixture
+from stages.train.params import Params, load
+
+
+def train(student: str, params: Params, mixture: Mixture, output: Path, learn: list[Tokens], validate: list[Tokens], tokenizer: Any) -> None:
+    """Train and save to models/<student>; the log history and what a reloaded student must answer stay in `output`."""
+    import torch
+    from transformers import AutoModelForCausalLM, EarlyStoppingCallback
+    from transformers.trainer_callback import ProgressCallback
+    from trl.trainer.sft_trainer import SFTTrainer
+
+    from stages.train import checkpoint
+    from stages.train.order import Order, rows_of_step
+    from stages.train.progress import LossOnBar, StopOnBadLoss, Throughput
+
+    settings, train_params = params.profile, params.train
+    rows = examples.to_dataset(learn, settings.max_length, settings.packing)
+    num_rows = len(rows)
+    steps_per_epoch = -(-num_rows // settings.batch_size)
+    # before the model, because ZeRO-3 parts its weights while they load
+    args = arguments.to_sft_config(params, mixture, output, not torch.cuda.is_available(), steps_per_epoch, bool(validate))
+
+    class Trainer(SFTTrainer):
+        def _get_train_sampler(self, train_dataset: Any = None) -> Order:
+            per_pass = mixture.num_processes * mixture.rows_per_device
+            return Order(num_rows, train_params.seed, per_pass if mixture.num_processes > 1 else 1)
+
+    try:
+        model: Any = AutoModelForCausalLM.from_pretrained(params.base.model, **arguments.to_model_arguments(params, mixture))
+    except OSError as error:  # not found, no access, no network, no safetensors
+        raise SystemExit(
+            f"train-{student}: model {params.base.model} at {params.base.revision}: {error}\n"
+            "Check `model` and `revision` in params.yaml, the network and HF_TOKEN."
+        ) from None
+
+    def examples_of_step(step: int) -> list[int]:
+        numbers = rows_of_step(step, num_rows, settings.batch_size, train_params.seed)
+        return sorted({example for number in numbers for example in examples.examples_in(rows[number], number)})
+
+    trainer: Any = Trainer(
+        model=model,
+        args=args,
+        train_dataset=examples.with_filler(rows, tokenizer.pad_token_id) if mixture.num_processes > 1 else rows,
+        eval_dataset=examples.to_dataset(validate, settings.max_length, packing=False) if validate else None,
+        processing_class=tokenizer,
+        peft_config=arguments.to_lora_config(params) if settings.method == "lora" else None,
+        callbacks=[
+            checkpoint.SaveByTime(mixture),
+            StopOnBadLoss(student, train_params.max_loss_jump, examples_of_step, output),
+            Throughput(student, settings.method, mixture),
+            *([EarlyStoppingCallback(train_params.patience)] if train_params.patience and validate else []),
+        ],
+    )
+    trainer.remove_callback(ProgressCallback)
+    bar = LossOnBar()
+    trainer.add_callback(bar)
+    resumed = checkpoint.latest(output)
+    if resumed:
+        checkpoint.fits(resumed, mixture, student)
+        if trainer.accelerator.is_main_process:
+            print(f"train-{student}: going on from {resumed.name}", file=sys.stderr)
+    try:
+        trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
+    except SystemExit:
+        bar.close()  # or it would be drawn once more below the reason
+        raise
+    validation_loss = trainer.evaluate()["eval_loss"] if validate else None
+    saved.save(trainer, tokenizer, params, mixture, Path("models") / student)
+    logits = saved.logits(trainer.model_wrapped, learn[0], trainer.accelerator.device)
+    if trainer.accelerator.is_main_process:
+        saved.write_report(output, trainer.state, validation_loss, train_params.keep == "best" and bool(validate), logits)
+
+
+def main(student: str, mixture_file: Path) -> None:
+    die_with_parent()
+    params = load(student)
+    mixture = Mixture.model_validate_json(mixture_file.read_text())
+    output = mixture_file.parent
+    from transformers import AutoTokenizer
+
+    tokenizer: Any = AutoTokenizer.from_pretrained(params.base.model, **({} if Path(params.base.model).exists() else {"revision": params.base.revision}))
+    learn, validate = examples.read(tokenizer, params.profile.max_length)
+    try:
+        train(student, params, mixture, output, learn, validate, tokenizer)
+    except SystemExit as stopped:  # the launcher would bury it in its own report
+        if os.environ.get("RANK") == "0":
+            (output / "stopped.txt").write_text(str(stopped.code))
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]))

@@ -1,0 +1,49 @@
+"""Arithmetic and traffic of a step against numbers worked out by hand."""
+
+import pytest
+
+from stages.plan.gpus import GPUS
+from stages.plan.mixtures import on_cpu
+from stages.plan.shapes import SHAPES, parameters
+from stages.plan.speed import EFFICIENCY, flops_per_token, step_seconds
+from stages.train.params import ProfileStudent, load
+from tests.architecture.closure import ROOT
+
+SHAPE, GPU = SHAPES["Llama-3.1-8B"], GPUS["A100-80"]
+
+
+@pytest.fixture
+def settings(monkeypatch: pytest.MonkeyPatch) -> ProfileStudent:
+    monkeypatch.chdir(ROOT)
+    return load("8b", "llama").profile
+
+
+def test_flops_of_a_token(settings: ProfileStudent) -> None:
+    full = settings.model_copy(update={"method": "full"})
+    weights = parameters(SHAPE) - 128256 * 4096  # looking a word up is no product
+    attention = 2 * 32 * 4096 * 2048  # 2·layers·hidden·context, forward
+    assert flops_per_token(SHAPE, full, 2048, checkpointing=False) == 6 * weights + 3 * attention
+    assert flops_per_token(SHAPE, full, 2048, checkpointing=True) == 8 * weights + 4 * attention
+    assert flops_per_token(SHAPE, settings, 2048, checkpointing=False) == 4 * weights + 3 * attention
+
+
+def test_traffic_of_a_step(settings: ProfileStudent) -> None:
+    full, total = settings.model_copy(update={"method": "full"}), parameters(SHAPE)
+    base = on_cpu(batch=2).model_copy(update={"num_processes": 8})
+
+    def traffic(zero: int, which: ProfileStudent, **more: object) -> tuple[float, float]:
+        return step_seconds(SHAPE, which, 2048, 64, base.model_copy(update={"zero": zero, **more}), GPU)[1:]
+
+    # ZeRO-2 reduces 16-bit gradients, 2 each way; ZeRO-3 gathers 16-bit weights twice in each of 64 / (8·2) passes besides
+    assert traffic(2, full) == pytest.approx((2 * 2 * total * 7 / 8 / 300e9, 0))
+    assert traffic(3, full) == pytest.approx(((2 * 2 * total + 4 * 2 * 2 * total) * 7 / 8 / 300e9, 0))
+    assert traffic(2, settings)[0] == pytest.approx(2 * 2 * 3_407_872 * 7 / 8 / 300e9)
+    # gradients down and weights up, an eighth each; Adam on the host
+    assert traffic(2, full, offload_optimizer=True)[1] == pytest.approx(2 * 2 * total / 8 / 32e9 + total / 4e9)
+
+
+def test_arithmetic_is_shared(settings: ProfileStudent) -> None:
+    one, eight = (step_seconds(SHAPE, settings, 2048, 64, on_cpu(batch=2).model_copy(update={"num_processes": n, "zero": 2}), GPU) for n in (1, 8))
+    assert one[0] == pytest.approx(64 * 2048 * flops_per_token(SHAPE, settings, 2048, False) / (312e12 * EFFICIENCY))
+    assert one[0] == pytest.approx(8 * eight[0])
+    assert one[1] == 0

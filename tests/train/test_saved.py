@@ -1,0 +1,143 @@
+"""A student counts as saved only if it is what was trained."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+from safetensors.torch import load_file, save_file
+from transformers import AutoModelForCausalLM
+
+from stages.train import saved
+from stages.train.examples import Tokens
+from stages.train.params import Params, load
+from tests.architecture.closure import ROOT
+
+BASE = "data/laptop/models/base-8b"
+EXAMPLE = Tokens(list(range(40, 80)), list(range(40, 80)))
+WEIGHTS = {"full": "model.safetensors", "lora": "adapter_model.safetensors"}
+
+
+def params_of(method: str, precision: str) -> Params:
+    params = load("8b")
+    return params.model_copy(update={"profile": params.profile.model_copy(update={"method": method, "precision": precision})})
+
+
+def student(method: str) -> Any:
+    """A student in memory whose every trained weight has moved."""
+    torch.manual_seed(1)
+    model: Any = AutoModelForCausalLM.from_pretrained(BASE, dtype=torch.float32)
+    if method == "lora":
+        model = get_peft_model(model, LoraConfig(r=8, lora_alpha=16, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM"))
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            parameter.data += 0.1 * torch.randn_like(parameter)
+    return model
+
+
+@pytest.fixture(autouse=True)
+def in_the_repository(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)  # an adapter names its base by the path in params.yaml
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_what_was_trained_passes_and_what_was_lost_does_not(method: str, precision: str, tmp_path: Path) -> None:
+    params, model = params_of(method, precision), student(method)
+    model.save_pretrained(tmp_path)
+    expected = saved.logits(model, EXAMPLE, "cpu")
+    saved.tensors(tmp_path, method, "8b")
+    saved.answers_alike(tmp_path, params, EXAMPLE, expected, "8b")
+    base: Any = AutoModelForCausalLM.from_pretrained(BASE, dtype=torch.float32)
+    with pytest.raises(SystemExit, match=r"train-8b: the student saved in .* answers otherwise than the trained one: [\d.]+ nats a token, at most"):
+        saved.answers_alike(tmp_path, params, EXAMPLE, saved.logits(base, EXAMPLE, "cpu"), "8b")
+
+
+def change(folder: Path, method: str, name_part: str, value: Any) -> str:
+    """Put `value(tensor)` in place of each tensor whose name has the part; returns the first name."""
+    tensors = load_file(folder / WEIGHTS[method])
+    names = [name for name in tensors if name_part in name]
+    save_file({name: value(tensor).contiguous() if name in names else tensor for name, tensor in tensors.items()}, folder / WEIGHTS[method])
+    return names[0]
+
+
+def test_an_empty_tensor_is_refused(tmp_path: Path) -> None:
+    student("lora").save_pretrained(tmp_path)
+    change(tmp_path, "lora", "lora_A", lambda tensor: tensor[:0])
+    with pytest.raises(SystemExit, match=r"train-8b: the saved tensor .*lora_A.* is empty: the weights were not gathered before they were saved"):
+        saved.tensors(tmp_path, "lora", "8b")
+
+
+def test_an_adapter_of_zeros_is_refused(tmp_path: Path) -> None:
+    student("lora").save_pretrained(tmp_path)
+    change(tmp_path, "lora", "lora_B", torch.zeros_like)
+    with pytest.raises(SystemExit, match="train-8b: every lora_B of the saved adapter is zero, so it changes nothing"):
+        saved.tensors(tmp_path, "lora", "8b")
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused(wrong: float, tmp_path: Path) -> None:
+    student("full").save_pretrained(tmp_path)
+    change(tmp_path, "full", "layers.1.mlp.up_proj", lambda tensor: torch.full_like(tensor, wrong))
+    with pytest.raises(SystemExit, match=r"train-8b: the saved tensor .*layers.1.mlp.up_proj.weight has values that are no numbers; lower learning_rate"):
+        saved.tensors(tmp_path, "full", "8b")
+
+
+def test_nothing_saved_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="train-8b: no tensor was saved in"):
+        saved.tensors(tmp_path, "full", "8b")
+
+
+def test_another_adapter_is_refused(tmp_path: Path) -> None:
+    model = student("lora")
+    expected = saved.logits(model, EXAMPLE, "cpu")
+    model.save_pretrained(tmp_path)
+    change(tmp_path, "lora", "lora_B", lambda tensor: -tensor)
+    saved.tensors(tmp_path, "lora", "8b")
+    with pytest.raises(SystemExit, match="answers otherwise than the trained one"):
+        saved.answers_alike(tmp_path, params_of("lora", "float32"), EXAMPLE, expected, "8b")
+
+
+def test_an_adapter_that_merges_wrongly_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = student("lora")
+    expected = saved.logits(model, EXAMPLE, "cpu")
+    model.save_pretrained(tmp_path)
+    real = saved.load
+
+    class Unmerged:
+        """A student whose merge forgets the adapter."""
+
+        def __init__(self, loaded: Any) -> None:
+            self.loaded, self.device = loaded, loaded.device
+
+        def __call__(self, **inputs: Any) -> Any:
+            return self.loaded(**inputs)
+
+        def eval(self) -> Any:
+            return self.loaded.eval()
+
+        def merge_and_unload(self) -> Any:
+            return self.loaded.unload()
+
+    monkeypatch.setattr(saved, "load", lambda out, params: Unmerged(real(out, params)))
+    with pytest.raises(SystemExit, match="train-8b: the student with its adapter merged answers otherwise than the trained one"):
+        saved.answers_alike(tmp_path, params_of("lora", "float32"), EXAMPLE, expected, "8b")
+
+
+def test_divergence_by_hand() -> None:
+    """KL of (3/4, 1/4) from (1/2, 1/2): 3/4·ln(3/2) + 1/4·ln(1/2)."""
+    expected, found = torch.log(torch.tensor([[0.75, 0.25]])), torch.zeros(1, 2)
+    assert saved.divergence(expected, found) == pytest.approx(0.130812, abs=1e-6)
+    assert saved.divergence(expected, expected) == pytest.approx(0, abs=1e-7)
+
+
+def test_a_report_is_read_as_it_was_written(tmp_path: Path) -> None:
+    class State:
+        log_history, global_step, best_global_step = [{"step": 1, "loss": 2.0}], 5, 3
+
+    saved.write_report(tmp_path, State(), 0.5, True, torch.ones(2, 3))
+    assert torch.equal(saved.read_expected(tmp_path), torch.ones(2, 3))
+    assert '"kept_step": 3' in (tmp_path / "report.json").read_text()
+    shutil.rmtree(tmp_path)
