@@ -7,32 +7,14 @@ import argparse
 import os
 import sys
 from pathlib import Path
-from typing import NamedTuple
 
 from ruamel.yaml import YAML
 
-from stages.plan import gpus, mixtures, shapes
+from stages.plan import gpus, memory, mixtures, shapes
 from stages.plan.gpus import Gpu
-from stages.plan.mixtures import Plan
-from stages.plan.shapes import Shape
+from stages.plan.report import Case, plans_of, print_case, print_plans, recommendation, what_would_fit
 from stages.train.mixture import Mixture
 from stages.train.params import ProfileStudent, load
-
-COLUMNS = ("weights", "gradients", "optimizer", "activat.", "logits", "other", "peak")
-
-
-class Case(NamedTuple):
-    """A training and the GPUs that it is planned for."""
-
-    model: str
-    shape: Shape
-    settings: ProfileStudent
-    context: int
-    batch: int
-    gpu_name: str
-    gpu: Gpu
-    num_gpus: int
-    hostfile: str | None
 
 
 def main(arguments: list[str]) -> None:
@@ -43,10 +25,12 @@ def main(arguments: list[str]) -> None:
     context, batch = asked.context or settings.max_length, asked.batch or settings.batch_size
     found = None if asked.gpus or asked.hostfile else gpus.found()
     if not (asked.gpus or asked.hostfile or found):
+        check_host_memory(asked.model or params.base.model, settings)
         answer(asked, mixtures.on_cpu(batch), "recommended: one process on the CPU, for there is no GPU; name some with --gpus and --gpu-memory")
         return
     gpu_name, gpu = choose_gpu(asked, found)
     num_gpus = asked.gpus or (slots(asked.hostfile) if asked.hostfile else found[0] if found else 0)
+    gpus.check_precision(gpu_name, gpu, settings.precision)
     shape = shapes.find(asked.model or params.base.model)
     case = Case(asked.model or params.base.model, shape, settings, context, batch, gpu_name, gpu, num_gpus, asked.hostfile)
     plans = plans_of(case)
@@ -92,85 +76,22 @@ def choose_gpu(asked: argparse.Namespace, found: tuple[int, str, Gpu] | None) ->
     raise SystemExit("plan: got GPUs of no size, wanted --gpu-memory GB or --gpu NAME")
 
 
+def check_host_memory(model: str, settings: ProfileStudent) -> None:
+    """Stop where the states alone are more than a CPU machine's memory."""
+    try:
+        shape = shapes.find(model)
+    except SystemExit:
+        return  # the CPU's mixture needs no shape, so models of other kinds train as well
+    needed = sum(memory.estimate(shape, settings, 1, mixtures.on_cpu(batch=1))[:3])
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > machine:
+        raise SystemExit(f"nothing fits: {model} needs {needed / 1e9:.0f} GB for its states alone, and this machine has {machine / 1e9:.0f} GB and no GPU")
+
+
 def slots(hostfile: str) -> int:
     """GPUs in a DeepSpeed host file."""
     lines = [line.split("#")[0].split() for line in Path(hostfile).read_text().splitlines()]
     return sum(int(part.removeprefix("slots=")) for line in lines for part in line if part.startswith("slots="))
-
-
-def plans_of(case: Case) -> list[Plan]:
-    return mixtures.plan(case.shape, case.settings, case.context, case.batch, case.gpu, case.num_gpus, case.hostfile)
-
-
-def print_case(case: Case, profile: str | None) -> None:
-    lora = case.settings.lora
-    how = case.settings.method if case.settings.method == "full" else f"LoRA of rank {lora.rank} on {', '.join(lora.targets)}, base {lora.quantization}"
-    print(
-        f"{case.model}: {shapes.parameters(case.shape) / 1e9:.2f} billion parameters, {how}, {case.settings.precision}"
-        + (f" (profile {profile})" if profile else "")
-    )
-    print(f"{case.batch} rows of {case.context} tokens a step on {case.num_gpus} × {case.gpu.memory / 1e9:.0f} GB, taken for {case.gpu_name}")
-    print("GB of each GPU; rows in one pass; estimated time of 1,000 rows\n")
-
-
-def print_plans(case: Case, plans: list[Plan], price: float | None) -> None:
-    print(
-        f"{'mixture':64}{'rows':>5}"
-        + "".join(f"{column:>10}" for column in COLUMNS)
-        + f"{'seconds':>9}{'GPU-hours':>10}"
-        + ("     cost" if price else "")
-        + "  fits"
-    )
-    for one in plans:
-        sizes = [*one.memory[:6], one.memory.peak]
-        hours = one.seconds * case.num_gpus / 3600
-        cost = f"{hours * price:9.2f}" if price else ""
-        line = f"{mixtures.name(one.mixture, case.settings):64}{one.mixture.rows_per_device:5}" + "".join(f"{size / 1e9:10.1f}" for size in sizes)
-        print(f"{line}{one.seconds:9.0f}{hours:10.2f}{cost}  {'yes' if one.fits else 'no'}")
-    print()
-
-
-def what_would_fit(case: Case, plans: list[Plan]) -> list[str]:
-    """Other GPUs, contexts and weights with which something fits without offload, in words."""
-
-    def fits(changed: Case) -> bool:
-        return any(one.fits and not one.mixture.offload_optimizer for one in plans_of(changed))
-
-    found = []
-    more = next((n for n in (case.num_gpus * 2**k for k in range(1, 8)) if fits(case._replace(num_gpus=n, batch=n, hostfile=None))), None)
-    if more:
-        found.append(f"{more} GPUs of this size would do")
-    shorter = next((c for c in (case.context // 2**k for k in range(1, 6)) if c >= 128 and fits(case._replace(context=c))), None)
-    if shorter:
-        found.append(f"rows of {shorter} tokens would fit (--context; max_length in params.yaml)")
-    if case.settings.method == "full" and fits(case._replace(settings=case.settings.model_copy(update={"method": "lora"}))):
-        found.append("LoRA would fit (method: lora)")
-    lora = case.settings.lora.model_copy(update={"quantization": "nf4"})
-    if case.settings.lora.quantization == "none" and fits(case._replace(settings=case.settings.model_copy(update={"method": "lora", "lora": lora}))):
-        found.append("QLoRA would fit (lora.quantization: nf4)")
-    offloaded = next((one for one in plans if one.fits and one.mixture.offload_optimizer), None)
-    return [*found, *(["offload fits"] if offloaded else [])]
-
-
-def recommendation(case: Case, plans: list[Plan], best: Plan) -> str:
-    """One line: the mixture, its figures, and why no other."""
-    mixture = best.mixture
-    size = f"{best.memory.peak / 1e9:.1f} of {case.gpu.memory / 1e9:.0f} GB"
-    figures = f"{mixture.rows_per_device} rows a pass, {size}, {best.seconds:.0f} s for 1,000 rows"
-    if mixture.offload_optimizer:
-        reason = f"nothing fits without offload, which needs {best.memory.host * case.num_gpus / 1e9:.0f} GB of the machines' memory"
-        reason += "".join(f"; {other}" for other in what_would_fit(case, plans) if other != "offload fits")
-        return f"recommended: {mixtures.name(mixture, case.settings)}: {figures}; {reason}"
-    rivals = [one for one in plans if one.fits and one is not best and not one.mixture.offload_optimizer]
-    equal = [mixtures.name(one.mixture, case.settings) for one in rivals if one.seconds <= (1 + mixtures.TIE) * best.seconds]
-    slower = sorted(
-        (one.seconds / best.seconds, mixtures.name(one.mixture, case.settings)) for one in rivals if one.seconds > (1 + mixtures.TIE) * best.seconds
-    )
-    too_large = [one for one in plans if not one.fits and one.seconds < best.seconds]
-    reasons = [f"the smallest of the fastest ({', '.join(equal)} take as long)"] if equal else []
-    reasons += [f"{slower[0][1]} takes {slower[0][0]:.2f} times as long"] if slower and not equal else []
-    reasons += [f"{mixtures.name(too_large[0].mixture, case.settings)} would need {too_large[0].memory.peak / 1e9:.1f} GB"] if too_large else []
-    return f"recommended: {mixtures.name(mixture, case.settings)}: {figures}; {'; '.join(reasons) or 'nothing else fits'}"
 
 
 def answer(asked: argparse.Namespace, mixture: Mixture, text: str) -> None:

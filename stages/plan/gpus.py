@@ -7,6 +7,7 @@ from typing import NamedTuple
 class Gpu(NamedTuple):
     memory: float  # bytes
     peak_flops: float  # a second, dense, bfloat16 (float16 where there is none)
+    peak_float32: float  # a second, outside tensor cores: torch leaves TF32 off
     link: float  # bytes a second in one direction to the other GPUs: NVLink, or PCIe
     host_link: float  # bytes a second in one direction to the machine's memory: PCIe
     capability: tuple[int, int]  # of CUDA
@@ -14,17 +15,17 @@ class Gpu(NamedTuple):
 
 # GPUs of one size from the slowest on: by memory alone, the first is assumed.
 GPUS = {
-    "T4": Gpu(16e9, 65e12, 16e9, 16e9, (7, 5)),
-    "L4": Gpu(24e9, 121e12, 32e9, 32e9, (8, 9)),
-    "A10": Gpu(24e9, 125e12, 32e9, 32e9, (8, 6)),
-    "RTX-4090": Gpu(24e9, 165e12, 32e9, 32e9, (8, 9)),
-    "V100": Gpu(32e9, 125e12, 150e9, 16e9, (7, 0)),
-    "A100-40": Gpu(40e9, 312e12, 300e9, 32e9, (8, 0)),
-    "L40S": Gpu(48e9, 362e12, 32e9, 32e9, (8, 9)),
-    "A100-80": Gpu(80e9, 312e12, 300e9, 32e9, (8, 0)),
-    "H100": Gpu(80e9, 989e12, 450e9, 64e9, (9, 0)),
-    "H200": Gpu(141e9, 989e12, 450e9, 64e9, (9, 0)),
-    "B200": Gpu(180e9, 2250e12, 900e9, 64e9, (10, 0)),
+    "T4": Gpu(16e9, 65e12, 8.1e12, 16e9, 16e9, (7, 5)),
+    "L4": Gpu(24e9, 121e12, 30e12, 32e9, 32e9, (8, 9)),
+    "A10": Gpu(24e9, 125e12, 31e12, 32e9, 32e9, (8, 6)),
+    "RTX-4090": Gpu(24e9, 165e12, 82e12, 32e9, 32e9, (8, 9)),
+    "V100": Gpu(32e9, 125e12, 15.7e12, 150e9, 16e9, (7, 0)),
+    "A100-40": Gpu(40e9, 312e12, 19.5e12, 300e9, 32e9, (8, 0)),
+    "L40S": Gpu(48e9, 362e12, 91e12, 32e9, 32e9, (8, 9)),
+    "A100-80": Gpu(80e9, 312e12, 19.5e12, 300e9, 32e9, (8, 0)),
+    "H100": Gpu(80e9, 989e12, 67e12, 450e9, 64e9, (9, 0)),
+    "H200": Gpu(141e9, 989e12, 67e12, 450e9, 64e9, (9, 0)),
+    "B200": Gpu(180e9, 2250e12, 75e12, 900e9, 64e9, (10, 0)),
 }
 MODERN = (8, 0)  # the first with bfloat16 and FlashAttention-2
 
@@ -48,11 +49,22 @@ def found() -> tuple[int, str, Gpu] | None:
     if not torch.cuda.is_available():
         return None
     device = torch.cuda.get_device_properties(0)
-    squeezed = device.name.upper().replace(" ", "-")
-    known = [name for name in GPUS if all(part in squeezed for part in name.split("-"))]
+    words = {word.removesuffix("GB") for word in device.name.upper().replace(" ", "-").split("-")}
+    known = [name for name in GPUS if words.issuperset(name.split("-"))]
     name, facts = (known[-1], GPUS[known[-1]]) if known else of_memory(device.total_memory)
     return torch.cuda.device_count(), name, facts._replace(memory=device.total_memory, capability=(device.major, device.minor))
 
 
 def attention(gpu: Gpu) -> str:
     return "flash_attention_2" if gpu.capability >= MODERN and importlib.util.find_spec("flash_attn") else "sdpa"
+
+
+def peak(gpu: Gpu, precision: str) -> float:
+    """FLOP a second in the training's precision."""
+    return gpu.peak_flops if precision == "bfloat16" else gpu.peak_float32
+
+
+def check_precision(name: str, gpu: Gpu, precision: str) -> None:
+    if precision == "bfloat16" and gpu.capability < MODERN:
+        have, want = (".".join(map(str, version)) for version in (gpu.capability, MODERN))
+        raise SystemExit(f"plan: {name} has compute capability {have} and no bfloat16, wanted {want} or more; or set precision: float32 in params.yaml")

@@ -2,14 +2,17 @@
 
 from typing import NamedTuple
 
+from stages.plan import activations
+from stages.plan.activations import width
 from stages.plan.shapes import Shape, embeddings, linears, lora_parameters, parameters
 from stages.train.mixture import Mixture
 from stages.train.params import ProfileStudent
 
-TILE = (4096, 32768)  # tokens and words of the logits that TRL's fused head holds at once (trl/kernels/chunked_logprob.py)
+TILE = (4096, 32768)  # tokens and words of the logits that TRL's fused head holds at once (trl/kernels/chunked_logprob.py, trl/trainer/utils.py)
 BUCKET = 500_000_000  # elements that DeepSpeed reduces at once (its reduce_bucket_size)
 LIVE = 1_000_000_000  # parameters that ZeRO-3 keeps gathered (its stage3_max_live_parameters)
-CONTEXT_BYTES = 1_000_000_000  # of CUDA, cuBLAS and NCCL in each process, about
+CONTEXT_BYTES = 1_000_000_000  # of CUDA and cuBLAS in each process, about
+NCCL_BYTES = 1_000_000_000  # of its buffers where there are several GPUs, about
 NF4_BYTES = 4.127 / 8  # a parameter, constants included (arXiv 2305.14314, section 3: 0.127 bits with double quantisation)
 
 
@@ -27,11 +30,6 @@ class Memory(NamedTuple):
     @property
     def peak(self) -> float:
         return self.weights + self.gradients + self.optimizer + self.activations + self.logits + self.other
-
-
-def width(settings: ProfileStudent) -> int:
-    """Bytes of a number in the training's precision."""
-    return 4 if settings.precision == "float32" else 2
 
 
 def trainable(shape: Shape, settings: ProfileStudent) -> int:
@@ -62,60 +60,32 @@ def model_states(num_parameters: float, num_trained: float | None, zero: int, nu
     return sum(states(num_trained, num_parameters, 2, zero, num_processes, 2))
 
 
-def published_layer_activations(context: int, rows: int, hidden: int, heads: int, flash: bool) -> float:
-    """s·b·h·(34 + 5·a·s/h) bytes of a GPT layer in 16 bits (arXiv 2205.05198, section 4.1); FlashAttention drops the second term.
-
-    For comparison: Llama's layers, gated and with fewer keys than queries, hold other tensors; see `layer_activations`.
-    """
-    return context * rows * hidden * (34 + (0 if flash else 5 * heads * context / hidden))
-
-
-def layer_activations(shape: Shape, settings: ProfileStudent) -> float:
-    """Bytes a token that one layer of transformers' Llama keeps for the backward pass, with attention that keeps no scores.
-
-    Each norm keeps its input in float32; attention its queries, keys, values, output and a sum for each head; the gated
-    MLP the gate, its activation and the up projection. Full tuning also keeps what each weight's gradient needs: the normalised
-    input of both norms, and every linear layer's input. LoRA keeps its targets' inputs alone, cast to the adapter's float32, once for each.
-    """
-    w = width(settings)
-    hidden, queries, keys, middle = shape.hidden, shape.heads * shape.head_size, shape.kv_heads * shape.head_size, shape.intermediate
-    common = 2 * 4 * hidden + w * (2 * queries + 2 * keys) + 4 * shape.heads + 3 * w * middle
-    if settings.method == "full":
-        return common + w * (2 * hidden + 2 * hidden + middle)
-    inputs = {name: size for name, (size, _) in linears(shape).items()}
-    if w == 2:  # cast anew for each target
-        cast = sum(4 * inputs[target] for target in settings.lora.targets)
-    else:
-        sources = {"q_proj": 0, "k_proj": 0, "v_proj": 0, "gate_proj": 1, "up_proj": 1, "down_proj": 2}  # o_proj's input is kept anyhow
-        cast = sum(4 * size for _, size in {(sources[t], inputs[t]) for t in settings.lora.targets if t in sources})
-    return common + cast + 4 * settings.lora.rank * len(settings.lora.targets)
-
-
-def activations(shape: Shape, settings: ProfileStudent, context: int, mixture: Mixture) -> float:
-    """Bytes kept for the backward pass. With checkpointing each layer's input, and one layer's activations (arXiv 2205.05198, section 5)."""
-    tokens, layer = context * mixture.rows_per_device, layer_activations(shape, settings)
-    w = width(settings)
-    end = tokens * shape.hidden * (4 + (w if settings.method == "full" else 0))  # the last norm
-    if mixture.checkpointing:
-        return tokens * (shape.layers * w * shape.hidden + layer) + end
-    return tokens * shape.layers * layer + end
-
-
 def logits(shape: Shape, settings: ProfileStudent, context: int, mixture: Mixture) -> float:
-    """TRL's fused head holds one tile of them, in the precision and in float32, its input, and its input's gradient in float32."""
-    tokens = context * mixture.rows_per_device
-    tile = min(tokens, TILE[0]) * min(shape.vocabulary, TILE[1]) * (width(settings) + 4)
-    return tile + (width(settings) + 4) * tokens * shape.hidden
+    """TRL's fused head holds one tile of them in the precision, the decoder's output and, in float32, the gradients of that and of trained weights."""
+    w, tokens = width(settings), context * mixture.rows_per_device
+    output = (activations.residual_width(settings, mixture) + 4) * tokens * shape.hidden
+    full = settings.method == "full"
+    head = 4 * shape.vocabulary * shape.hidden if full else 0
+    cast = w * TILE[1] * shape.hidden if full and activations.autocasts(settings, mixture) else 0
+    return w * min(tokens, TILE[0]) * TILE[1] + output + head + cast
+
+
+def context_bytes(mixture: Mixture) -> int:
+    return CONTEXT_BYTES + (NCCL_BYTES if mixture.num_processes > 1 else 0)
 
 
 def other(shape: Shape, settings: ProfileStudent, context: int, mixture: Mixture) -> float:
-    w, total, num_trained = width(settings), parameters(shape), trainable(shape, settings)
+    """Bytes of communication buffers, temporaries and the CUDA context."""
+    w, num_parameters, num_trained = width(settings), parameters(shape), trainable(shape, settings)
     temporaries = 3 * w * context * mixture.rows_per_device * shape.intermediate  # gradients of gate, its activation and up
+    if activations.has_mask(settings, mixture):  # as booleans, one for all layers
+        temporaries += mixture.rows_per_device ** (2 if settings.packing else 1) * context**2
     if mixture.zero == 0:
-        autocast = 2 * total if settings.method == "full" and w == 2 else 0  # 16-bit copies that torch.autocast keeps
-        return CONTEXT_BYTES + temporaries + autocast + (4 * num_trained if mixture.num_processes > 1 else 0)  # DDP's buckets
-    gathered = w * (min(total, LIVE) + max(inputs * outputs for inputs, outputs in linears(shape).values())) if mixture.zero == 3 else 0
-    return CONTEXT_BYTES + temporaries + 2 * w * min(num_trained, BUCKET) + gathered
+        autocast = 2 * (num_parameters - embeddings(shape)) if settings.method == "full" and w == 2 else 0  # 16-bit copies for the backward
+        return context_bytes(mixture) + temporaries + autocast + (4 * num_trained if mixture.num_processes > 1 else 0)  # DDP's buckets
+    largest = max(inputs * outputs for inputs, outputs in linears(shape).values())
+    gathered = w * (min(num_parameters, LIVE) + largest + shape.vocabulary * shape.hidden) if mixture.zero == 3 else 0  # TRL gathers the whole head
+    return context_bytes(mixture) + temporaries + 2 * w * min(num_trained, BUCKET) + gathered
 
 
 def estimate(shape: Shape, settings: ProfileStudent, context: int, mixture: Mixture) -> Memory:
@@ -137,7 +107,7 @@ def estimate(shape: Shape, settings: ProfileStudent, context: int, mixture: Mixt
         weights,
         gradients,
         optimizer,
-        activations(shape, settings, context, mixture),
+        activations.total(shape, settings, context, mixture),
         logits(shape, settings, context, mixture),
         other(shape, settings, context, mixture),
         host,

@@ -58,7 +58,7 @@ def candidates(settings: ProfileStudent, gpu: Gpu, num_gpus: int, hostfile: str 
                     "liger": bool(importlib.util.find_spec("liger_kernel")),
                     "rows_per_device": 1,
                     "hostfile": hostfile,
-                    "peak_flops": gpu.peak_flops,
+                    "peak_flops": gpus.peak(gpu, settings.precision),
                 }
                 found.append(Mixture.model_validate(mixture))
     return found
@@ -85,18 +85,19 @@ def with_rows(shape: Shape, settings: ProfileStudent, context: int, batch: int, 
 
 
 def choose(plans: list[Plan]) -> Plan | None:
-    """The fastest that fits; of equally fast ones the smallest; offload only where nothing fits without."""
+    """The fastest that fits; of equally fast ones the one with the smallest states, whatever rows fill the rest, and with as small ones
+    the plainest; offload only where nothing fits without."""
     fitting = [one for one in plans if one.fits]
     kept = [one for one in fitting if not one.mixture.offload_optimizer] or [one for one in fitting if not one.mixture.offload_parameters] or fitting
     if not kept:
         return None
     fastest = min(one.seconds for one in kept)
-    return min((one for one in kept if one.seconds <= (1 + TIE) * fastest), key=lambda one: one.memory.peak)
+    return min((one for one in kept if one.seconds <= (1 + TIE) * fastest), key=lambda one: sum(one.memory[:3]))
 
 
 def name(mixture: Mixture, settings: ProfileStudent) -> str:
     quantization = settings.lora.quantization if settings.method == "lora" else "none"
     parts = [f"ZeRO-{mixture.zero}", {"none": "LoRA", "nf4": "QLoRA"}[quantization] if settings.method == "lora" else "full"]
     parts += ["checkpointing"] if mixture.checkpointing else []
-    parts += ["weights and optimizer offloaded"] if mixture.offload_parameters else ["optimizer offloaded"] if mixture.offload_optimizer else []
+    parts += ["both offloaded"] if mixture.offload_parameters else ["optimizer offloaded"] if mixture.offload_optimizer else []
     return " + ".join(parts)

@@ -1,7 +1,9 @@
 """How long a training takes: an estimate, from arithmetic and traffic that do not overlap."""
 
+from stages.plan import gpus
+from stages.plan.activations import width
 from stages.plan.gpus import Gpu
-from stages.plan.memory import trainable, width
+from stages.plan.memory import trainable
 from stages.plan.shapes import Shape, parameters
 from stages.train.mixture import Mixture
 from stages.train.params import ProfileStudent
@@ -9,6 +11,7 @@ from stages.train.params import ProfileStudent
 # Share of the peak that dense training of Llama-like models reaches; published figures lie between 0.38 and 0.55
 # (Llama 3, arXiv 2407.21783, table 4: 0.38 to 0.43; Megatron-LM, arXiv 2205.05198, table 5: 0.42 to 0.56).
 EFFICIENCY = 0.4
+NETWORK = 25e9  # bytes a second of each GPU between machines: a card of 200 Gb/s for each, as NVIDIA's DGX A100 has
 CPU_ADAM = 4e9  # parameters a second of DeepSpeed's Adam on a host's processor, about (ZeRO-Offload, arXiv 2101.06840, section 6.2)
 
 
@@ -32,7 +35,8 @@ def step_seconds(shape: Shape, settings: ProfileStudent, context: int, batch: in
     n, w = mixture.num_processes, width(settings)
     num_trained, total = trainable(shape, settings), parameters(shape)
     passes = batch / (n * mixture.rows_per_device)
-    peak = gpu.peak_flops if settings.precision == "bfloat16" else gpu.peak_flops / 2  # TF32
+    peak = gpus.peak(gpu, settings.precision)
+    link = min(gpu.link, NETWORK) if mixture.hostfile else gpu.link
     arithmetic = batch / n * context * flops_per_token(shape, settings, context, mixture.checkpointing) / (peak * EFFICIENCY)
     remote = (n - 1) / n  # of each thing gathered
     reduced = 2 * (4 if mixture.zero == 0 else w) * num_trained
@@ -42,7 +46,7 @@ def step_seconds(shape: Shape, settings: ProfileStudent, context: int, batch: in
         host += 2 * w * num_trained / n / gpu.host_link + num_trained / CPU_ADAM
     if mixture.offload_parameters:
         host += 2 * w * total / n * passes / gpu.host_link
-    return arithmetic, (reduced + gathered) * remote / gpu.link, host
+    return arithmetic, (reduced + gathered) * remote / link, host
 
 
 def seconds_per_1000(shape: Shape, settings: ProfileStudent, context: int, batch: int, mixture: Mixture, gpu: Gpu) -> float:

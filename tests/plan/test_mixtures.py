@@ -1,10 +1,15 @@
 """The paper's rule of thumb comes out of the numbers, and what does not fit is said with what would."""
 
+import importlib.util
 import json
+from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import torch
 
+from stages.plan import gpus
 from stages.plan.__main__ import main, slots
 from stages.train.mixture import Mixture, load
 from tests.architecture.closure import ROOT
@@ -32,6 +37,8 @@ def shown(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:
         (("8b", "--gpus", "1", "--gpu-memory", "80"), 0, False, False),
         (("8b", "--gpus", "8", "--gpu-memory", "80"), 2, False, False),  # the paper's default: ZeRO-2 + LoRA
         (("70b", "--gpus", "8", "--gpu-memory", "80"), 3, True, False),  # for very large models: ZeRO-3 + LoRA + checkpointing
+        (("70b", "--gpus", "4", "--gpu-memory", "80"), 3, True, False),  # for few GPUs: ZeRO-3 + LoRA + checkpointing
+        (("70b", "--gpus", "8", "--gpu-memory", "80", "--context", "4096"), 3, True, False),
         (("70b", "--gpus", "2", "--gpu-memory", "80"), 3, True, True),  # offload last
         (("70b", "--gpus", "8", "--gpu-memory", "80", "--model", "Llama-3.1-405B"), 3, True, True),
         (("70b", "--gpus", "16", "--gpu-memory", "80", "--model", "Llama-3.1-405B"), 3, True, False),
@@ -65,8 +72,47 @@ def test_a_laptop_has_one_process_and_the_whole_batch(capsys: pytest.CaptureFixt
     assert (found.num_processes, found.zero, found.rows_per_device, found.peak_flops) == (1, 0, 16, None)
 
 
-def test_an_old_gpu_has_no_flash_attention(capsys: pytest.CaptureFixture[str]) -> None:
-    assert plan(capsys, "8b", "--gpus", "8", "--gpu", "V100").attention == "sdpa"
+def test_flash_attention_is_for_gpus_that_have_it_and_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert gpus.attention(gpus.GPUS["A100-80"]) == ("flash_attention_2" if find_spec("flash_attn") else "sdpa")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
+    assert [gpus.attention(gpus.GPUS[name]) for name in ("V100", "T4", "A100-80")] == ["sdpa", "sdpa", "flash_attention_2"]
+
+
+def test_an_old_gpu_has_no_bfloat16() -> None:
+    with pytest.raises(SystemExit, match="plan: V100 has compute capability 7.0 and no bfloat16, wanted 8.0 or more; or set precision: float32"):
+        main(["8b", "--gpus", "8", "--gpu", "V100"])
+
+
+def test_the_peak_is_that_of_the_precision(capsys: pytest.CaptureFixture[str]) -> None:
+    named = ("8b", "--gpus", "1", "--gpu", "A100-80")
+    assert plan(capsys, *named).peak_flops == 312e12
+    assert plan(capsys, *named, "--profile", "laptop").peak_flops == 19.5e12  # float32 outside tensor cores
+
+
+@pytest.mark.parametrize(
+    ("device", "size", "name"),
+    [
+        ("NVIDIA A100-SXM4-80GB", 85e9, "A100-80"),
+        ("NVIDIA A100-PCIE-40GB", 42e9, "A100-40"),
+        ("NVIDIA H100 80GB HBM3", 85e9, "H100"),
+        ("NVIDIA L40S", 48e9, "L40S"),
+        ("NVIDIA GeForce RTX 4090", 25e9, "RTX-4090"),
+        ("NVIDIA T400 4GB", 4e9, "T4"),  # by size alone
+        ("NVIDIA A10G", 24e9, "L4"),
+    ],
+)
+def test_a_gpu_is_known_by_its_name_else_by_its_size(monkeypatch: pytest.MonkeyPatch, device: str, size: float, name: str) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 8)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: SimpleNamespace(name=device, total_memory=size, major=8, minor=0))
+    number, known, gpu = gpus.found() or pytest.fail("no GPU")
+    assert (number, known, gpu.memory) == (8, name, size)
+
+
+def test_a_cpu_machine_too_small_for_the_states(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match=r"^nothing fits: Llama-3.1-405B needs \d+ GB for its states alone, and this machine has \d+ GB and no GPU$"):
+        main(["8b", "--method", "full", "--model", "Llama-3.1-405B", "--json"])
+    assert capsys.readouterr().out == ""
 
 
 def test_cost_is_printed_where_a_price_is_named(capsys: pytest.CaptureFixture[str]) -> None:
@@ -102,9 +148,7 @@ def test_what_is_written_is_what_training_takes(tmp_path: Path, monkeypatch: pyt
     assert load("8b", tmp_path / ".potstill") == chosen
     file = tmp_path / ".potstill/mixture-8b.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"zero": 7, "extra": 1}))
-    with pytest.raises(
-        SystemExit, match=r"mixture-8b.json is no mixture: zero: Input should be 0, 1, 2 or 3, got 7; extra: Extra inputs .*; remove it"
-    ):
+    with pytest.raises(SystemExit, match=r"mixture-8b.json is no mixture: zero: Input should be 0, 1, 2 or 3, got 7; extra: Extra inputs .*; remove it"):
         load("8b", tmp_path / ".potstill")
     file.unlink()
     assert load("8b", tmp_path / ".potstill").num_processes == 1, "without a file the planner is asked"

@@ -1,5 +1,7 @@
 """A step holds the same rows on any number of processes."""
 
+from typing import Any
+
 from accelerate.data_loader import BatchSamplerShard, SeedableRandomSampler
 from torch.utils.data import BatchSampler
 
@@ -18,7 +20,8 @@ def test_every_number_of_processes_learns_the_same_rows_in_a_step() -> None:
     for processes, rows_in_pass in ((1, 8), (2, 4), (2, 1), (4, 2), (8, 1)):
         order = Order(num_rows, 5, processes * rows_in_pass)
         order.set_epoch(2)
-        shards = [list(BatchSamplerShard(BatchSampler(order, rows_in_pass, False), processes, p)) for p in range(processes)]
+        sampler = BatchSampler(order, rows_in_pass, False)
+        shards: list[Any] = [list(BatchSamplerShard(sampler, processes, p)) for p in range(processes)]
         assert len({len(shard) for shard in shards}) == 1, "no process waits for another"
         passes = batch // (processes * rows_in_pass)
         for step in range(-(-num_rows // batch)):

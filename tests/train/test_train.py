@@ -49,7 +49,8 @@ def test_a_loss_that_jumps_stops_the_run_with_its_examples_and_the_last_good_che
     code, printed = run(folder, POTSTILL_CHECKPOINT_SECONDS="0")
     assert code == 1
     stopped = re.search(
-        r"train-8b: step (\d+): the loss (?:jumped to [\d.]+, from a median of [\d.]+ over \d+ steps|is .+ and the gradient.s norm .+?)\. Its examples are lines "
+        r"train-8b: step (\d+): the loss (?:jumped to [\d.]+, from a median of [\d.]+ over \d+ steps|is .+ and the gradient.s norm .+?)\. "
+        r"Its examples are lines "
         r"([\d, ]+) of data/filtered/train.jsonl; the last good checkpoint is (\S+)\. Look at the examples, lower learning_rate",
         last_line(printed),
     )
