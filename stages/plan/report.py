@@ -93,9 +93,8 @@ def recommendation(case: Case, plans: list[Plan], best: Plan) -> str:
     slower = sorted(
         (one.seconds / best.seconds, mixtures.name(one.mixture, case.settings)) for one in rivals if one.seconds > (1 + mixtures.TIE) * best.seconds
     )
-    too_large = min(
-        (one for one in plans if not (one.fits or one.mixture.offload_optimizer) and one.seconds < best.seconds), key=lambda one: one.memory.peak, default=None
-    )
+    larger = [one for one in plans if not (one.fits or one.mixture.offload_optimizer) and one.seconds < best.seconds]
+    too_large = min(larger, key=lambda one: one.memory.peak, default=None)
     reasons = [f"the smallest states of the fastest ({', '.join(equal)} take as long)"] if equal else []
     reasons += [f"{slower[0][1]} takes {slower[0][0]:.2f} times as long"] if slower and not equal else []
     limit = (1 - mixtures.MARGIN) * case.gpu.memory / 1e9

@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from stages.plan.mixtures import on_cpu
 from tests.smoke.conftest import ENVIRONMENT, NUM_TRAIN
 
 BATCH = 128  # rows that reach the ledger together
@@ -69,21 +70,46 @@ def test_generate_goes_on_where_it_was_killed(copy: Path) -> None:
     assert completions.read_bytes() == whole
 
 
-def test_train_goes_on_where_it_was_killed(copy: Path) -> None:
+def test_train_killed_at_three_moments_ends_with_the_same_bytes(copy: Path) -> None:
     student = copy / "models/8b"
-    whole, metrics = digests(student), {path.name: path.read_bytes() for path in copy.glob("metrics/train-8b.*")}
+    reports = ("metrics/train-8b.*", "metrics/validation-8b.csv")
+    whole, metrics = digests(student), {path.name: path.read_bytes() for report in reports for path in copy.glob(report)}
     shutil.rmtree(student)
     checkpoints = copy / ".potstill/checkpoints"
-    with start(copy, sys.executable, "-m", "stages.train", "8b", POTSTILL_CHECKPOINT_SECONDS="0") as killed:
-        wait_until(lambda: any(checkpoints.glob("*/checkpoint-3/trainer_state.json")))
-        killed.send_signal(signal.SIGKILL)
-    assert not student.exists()
+    moments = (
+        lambda: any(checkpoints.glob("*/checkpoint-3/whole.json")),
+        lambda: any(not (folder / "whole.json").exists() for folder in checkpoints.glob("*/checkpoint-9")),  # while it is written
+        (student / "model.safetensors").exists,  # before it was looked at
+    )
+    for moment in moments:
+        with start(copy, sys.executable, "-m", "stages.train", "8b", POTSTILL_CHECKPOINT_SECONDS="0") as killed:
+            wait_until(moment)
+            killed.send_signal(signal.SIGKILL)
     with start(copy, sys.executable, "-m", "stages.train", "8b") as again:
         output, _ = again.communicate()
     assert "going on from checkpoint-" in output
     assert digests(student) == whole
-    assert {path.name: path.read_bytes() for path in copy.glob("metrics/train-8b.*")} == metrics
+    assert {path.name: path.read_bytes() for report in reports for path in copy.glob(report)} == metrics
     assert list(checkpoints.iterdir()) == [], "a finished training leaves no checkpoint"
+
+
+def test_kill_of_dvc_leaves_no_trainer(copy: Path) -> None:
+    """Nor the launcher of two of them."""
+    mixture = on_cpu(batch=8).model_copy(update={"num_processes": 2})
+    (copy / ".potstill").mkdir(exist_ok=True)
+    (copy / ".potstill/mixture-8b.json").write_text(mixture.model_dump_json())
+    with start(copy, "dvc", "repro", "-f", "-s", "train-8b", POTSTILL_CHECKPOINT_SECONDS="0") as dvc:
+        running: list[psutil.Process] = []
+
+        def steps_are_learnt() -> bool:
+            running[:] = psutil.Process(dvc.pid).children(recursive=True)
+            return any((copy / ".potstill/checkpoints").glob("*/checkpoint-2/whole.json"))
+
+        wait_until(steps_are_learnt)
+        dvc.send_signal(signal.SIGKILL)
+        _, alive = psutil.wait_procs(running, timeout=10)
+    assert len(running) >= 4, "the stage, the launcher and two workers"
+    assert alive == []
 
 
 def test_kill_of_dvc_leaves_no_orphan(copy: Path) -> None:
