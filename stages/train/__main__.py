@@ -39,7 +39,7 @@ def main(student: str) -> None:
     guard.machine(params, plan, found, student)
     guard.disk_space(guard.checkpoint_bytes(params), found, output, student)
     output.mkdir(parents=True, exist_ok=True)
-    if arguments.needs_launcher(plan):
+    if arguments.needs_launcher(plan, found.num_gpus):
         launch(student, params, plan, output)
     else:
         worker.train(student, params, plan, output, learn, validate, tokenizer)

@@ -8,8 +8,9 @@ from stages.train.mixture import Mixture
 from stages.train.params import Params
 
 
-def needs_launcher(mixture: Mixture) -> bool:
-    return mixture.num_processes > 1 or mixture.zero > 0
+def needs_launcher(mixture: Mixture, num_gpus: int) -> bool:
+    """One process that sees several GPUs needs it too: the trainer would spread over all of them."""
+    return mixture.num_processes > 1 or mixture.zero > 0 or num_gpus > 1
 
 
 def accumulation(params: Params, mixture: Mixture) -> int:

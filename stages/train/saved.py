@@ -86,12 +86,13 @@ def tensors(out: Path, method: str, student: str) -> None:
 
 def answers_alike(out: Path, params: Params, example: Any, expected: Any, student: str) -> None:
     """The student as saved, and with its adapter merged, must expect the same tokens as the one in memory."""
+    quantized = params.profile.method == "lora" and params.profile.lora.quantization != "none"
     loaded = load(out, params)
     forms = {f"saved in {out}": logits(loaded, example, loaded.device)}
-    if params.profile.method == "lora" and params.profile.lora.quantization == "none":
+    if params.profile.method == "lora" and not quantized:
         merged = loaded.merge_and_unload()
         forms["with its adapter merged"] = logits(merged, example, merged.device)
-    limit = MAX_DIVERGENCE[params.profile.precision]
+    limit = MAX_DIVERGENCE["bfloat16" if quantized else params.profile.precision]
     for form, found in forms.items():
         apart = divergence(expected, found)
         if not apart <= limit:

@@ -37,9 +37,11 @@ def options(params: Params, chosen: Mixture) -> dict[str, str]:
 
 
 def test_one_process_without_zero_needs_no_launcher() -> None:
-    assert not needs_launcher(mixture())
-    assert needs_launcher(mixture(num_processes=2))
-    assert needs_launcher(mixture(zero=2, offload_optimizer=True))
+    assert not needs_launcher(mixture(), num_gpus=0)
+    assert not needs_launcher(mixture(), num_gpus=1)
+    assert needs_launcher(mixture(), num_gpus=8)
+    assert needs_launcher(mixture(num_processes=2), num_gpus=0)
+    assert needs_launcher(mixture(zero=2, offload_optimizer=True), num_gpus=1)
 
 
 def test_the_global_batch_is_kept(params: Params) -> None:
