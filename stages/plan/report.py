@@ -8,7 +8,7 @@ from stages.plan.mixtures import Plan
 from stages.plan.shapes import Shape
 from stages.train.params import ProfileStudent
 
-COLUMNS = ("weights", "gradient", "optimizer", "activat.", "logits", "other", "peak")
+COLUMNS = ("weights", "gradients", "optimizer", "activat.", "logits", "other", "peak")
 
 
 class Case(NamedTuple):
@@ -43,7 +43,7 @@ def print_case(case: Case, profile: str | None) -> None:
 def print_plans(case: Case, plans: list[Plan], price: float | None) -> None:
     print(
         f"{'mixture':54}{'rows':>5}"
-        + "".join(f"{column:>9}" for column in COLUMNS)
+        + "".join(f"{column:>10}" for column in COLUMNS)
         + f"{'seconds':>9}{'GPU-hours':>10}"
         + ("     cost" if price else "")
         + "  fits"
@@ -52,7 +52,7 @@ def print_plans(case: Case, plans: list[Plan], price: float | None) -> None:
         sizes = [*one.memory[:6], one.memory.peak]
         hours = one.seconds * case.num_gpus / 3600
         cost = f"{hours * price:9.2f}" if price else ""
-        line = f"{mixtures.name(one.mixture, case.settings):54}{one.mixture.rows_per_device:5}" + "".join(f"{size / 1e9:9.1f}" for size in sizes)
+        line = f"{mixtures.name(one.mixture, case.settings):54}{one.mixture.rows_per_device:5}" + "".join(f"{size / 1e9:10.1f}" for size in sizes)
         print(f"{line}{one.seconds:9.0f}{hours:10.2f}{cost}  {'yes' if one.fits else 'no'}")
     print()
 
