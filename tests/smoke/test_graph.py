@@ -156,7 +156,7 @@ def test_a_review_shows_the_change_and_every_plot(restored: Path) -> None:
     review = restored / "review"
     assert "| evaluate.confidence | 0.95 | 0.9 |" in (review / "review.md").read_text()
     pictures = {path.name: path.read_bytes() for path in review.glob("*.png")}
-    assert set(pictures) == {"score.png", "cost.png", "rejected.png", "train-8b.png", "train-70b.png"}
+    assert set(pictures) == {"score.png", "cost.png", "rejected.png", "train-8b.png", "train-70b.png", "validation-8b.png", "validation-70b.png"}
     assert all(content.startswith(b"\x89PNG") for content in pictures.values())
     assert run(restored, "git", "status", "--porcelain", "review").stdout == ""
 
