@@ -5,14 +5,10 @@ import re
 from rouge_score.rouge_scorer import RougeScorer
 from sacrebleu.metrics.chrf import CHRF
 
+from stages.tasks.refusal import PATTERN
+
 REPEATED_NGRAM = 3
-# replies that decline: an apology or a statement of inability that opens one, a statement of being a model anywhere
-REFUSAL = re.compile(
-    r"^\W*(?:(?:i['’]?m|i am) (?:very |so |really )?sorry|sorry\b|i apologi[sz]e|unfortunately, i"
-    r"|i(?: really)? (?:can['’]t|cannot|can not|won['’]t|am unable|am not able))"
-    r"|\bas an ai\b|\bas a (?:large )?language model\b",
-    re.IGNORECASE,
-)
+REFUSAL = re.compile(PATTERN, re.IGNORECASE)
 
 
 def measure(reply: str, reference: str) -> dict[str, float]:

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from stages.evaluate import conversations, summaries
-from stages.evaluate.entities import finder
 from stages.evaluate.grade import Graded
 from stages.evaluate.labels import per_label
 from stages.evaluate.params import Params
 from stages.rows.prompt import PLAIN, Prompt
 from stages.tasks.answers import TASKS
+from stages.tasks.summarization.entities import finder
 
 MEASURES = {"summarization": "entity_density", "conversation": "chrf"}  # of the tasks in which nothing is simply right
 
@@ -43,7 +43,7 @@ def measure(graded: Graded, prompts: list[Prompt], params: Params) -> Measured:
 
 
 def of_summaries(params: Params) -> Callable[[str, Prompt], dict[str, float]]:
-    entities = finder(params.evaluate.entities)
+    entities = finder(params.evaluate.entities, "evaluate.entities")
 
     def of_row(answer: str, prompt: Prompt) -> dict[str, float]:
         article = prompt.messages[PLAIN][-1].content

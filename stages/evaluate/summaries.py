@@ -6,7 +6,7 @@ from typing import Any
 
 from rouge_score.rouge_scorer import RougeScorer
 
-from stages.evaluate.entities import tokens
+from stages.tasks.summarization.entities import contained, distinct, tokens
 
 NOVEL_NGRAM = 2
 ROUGE = ("rouge1", "rouge2", "rougeL")
@@ -38,16 +38,6 @@ def measure(summary: str, article: str, reference: str, words_asked: int, tolera
         scores = RougeScorer(ROUGE, use_stemmer=True).score(reference, summary)
         found |= {name: scores[name].fmeasure for name in ROUGE}
     return found
-
-
-def distinct(entities: list[str]) -> set[str]:
-    return {" ".join(entity.casefold().split()) for entity in entities}
-
-
-def contained(text: str) -> Callable[[str], bool]:
-    """Whether an entity stands in the text, word by word; an article before it or an 's after it does not matter."""
-    spaced = f" {' '.join(word for word in map(str.casefold, tokens(text)))} "
-    return lambda entity: f" {' '.join(map(str.casefold, tokens(entity)))} " in spaced
 
 
 def ngrams_of(text: str) -> set[tuple[str, ...]]:

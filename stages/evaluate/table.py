@@ -43,7 +43,7 @@ def main() -> None:
     for table in tables:
         if table.rows:
             show(table)
-    agreement = json.loads(Path("metrics/filter.json").read_text())["filter"].get("teacher_agreement")
+    agreement = json.loads(Path("metrics/filter.json").read_text())["filter"].get("teacher_accuracy")
     if agreement is not None:
         print(f"The teacher's readable train completions agree with the references in {percent(agreement)} %.")
 

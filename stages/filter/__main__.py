@@ -1,52 +1,85 @@
 """Turn completions into examples, every row accounted for: `python -m stages.filter`."""
 
-import csv
 import json
+import shutil
 import sys
-from collections import Counter
+import time
 from pathlib import Path
+from typing import BinaryIO
 
-from stages.filter.params import load
-from stages.filter.rules import REASONS, Judged, drop_duplicates, from_reference, is_validation, judge
-from stages.rows.completion import read_completions
-from stages.rows.example import Example, Rejected, write_rows
-from stages.rows.prompt import read_prompts
+import polars as pl
+
+from stages.filter.agreement import votes
+from stages.filter.among import weigh
+from stages.filter.card import card
+from stages.filter.params import Params, load
+from stages.filter.parts import read_and_judge
+from stages.filter.report import report, write_report
+from stages.filter.rules import RULES
 
 OUT = Path("data/filtered")
+SCORES = Path("data/scores/scores.jsonl")
+SCRATCH = Path(".potstill/filter")  # the rows' texts, while the stage runs
+GROUPS = {rule.reason: rule.group for rule in RULES}
 
 
 def main() -> None:
     params = load()
-    prompts = {prompt.id: prompt for prompt in read_prompts(Path("data/prompts/train.jsonl"))}
-    judged: list[Judged] = []
-    if params.filter.labels == "teacher":
-        completions = read_completions(Path("data/completions/completions.jsonl"))
-        judged = [judge(completion, prompts[completion.id], params) for completion in completions]
-        outcomes = [row.outcome for row in judged]
-    else:
-        outcomes = [from_reference(prompt, params) for prompt in prompts.values()]
-    examples, duplicates = drop_duplicates([row for row in outcomes if isinstance(row, Example)])
-    rejected = [row for row in outcomes if isinstance(row, Rejected)] + duplicates
-    if len(examples) + len(rejected) != len(outcomes):
-        raise AssertionError(f"{len(outcomes)} rows in, {len(examples)} kept and {len(rejected)} rejected")
-    reasons = Counter(row.reason for row in rejected)
-    if not examples:
-        raise SystemExit(f"filter: all {len(outcomes)} rows were rejected ({dict(reasons)}), wanted at least one to learn from; see `filter` in params.yaml")
-    held_out = [is_validation(row.id, params.filter.validation_share) for row in examples]
-    train = [row for row, held in zip(examples, held_out, strict=True) if not held]
-    validation = [row for row, held in zip(examples, held_out, strict=True) if held]
-    write_rows(OUT / "train.jsonl", train)
-    write_rows(OUT / "validation.jsonl", validation)
-    write_rows(OUT / "rejected.jsonl", sorted(rejected, key=lambda row: (row.id, row.sample)))
-    counts = {"rows": len(outcomes), "kept": len(examples), "train": len(train), "validation": len(validation)}
-    read = [row.is_right for row in judged if row.is_right is not None]
-    agreement = {"teacher_agreement": round(sum(read) / len(read), 4)} if read else {}
-    report = {**counts, "rejected": {reason: reasons[reason] for reason in REASONS}, **agreement}
-    Path("metrics").mkdir(exist_ok=True)
-    Path("metrics/filter.json").write_text(json.dumps({"filter": report}, indent=2) + "\n")
-    with Path("metrics/rejected.csv").open("w", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows([("reason", "rows"), ("kept", len(examples)), *((reason, reasons[reason]) for reason in REASONS)])
-    print(f"filter: {report}", file=sys.stderr)
+    shutil.rmtree(SCRATCH, ignore_errors=True)
+    SCRATCH.mkdir(parents=True)
+    started = time.monotonic()
+    rows = votes(with_scores(read_and_judge(params, SCRATCH), params))
+    log("rules about single rows", started)
+    found, leaked = weigh(rows.filter(pl.col("reason").is_null()), params, SCRATCH)
+    log("rules about all rows", started)
+    verdicts = rows.select("row", "reason").update(found.select("row", "reason"), on="row")
+    rows = rows.with_columns(reason=verdicts["reason"])
+    told = report(rows, leaked, params)
+    if told["kept"] + sum(told["rejected"].values()) != told["rows"]:
+        raise AssertionError(f"{told['rows']} rows in, {told['kept']} kept and {told['rejected']} rejected")
+    if not told["kept"]:
+        reasons = {reason: count for reason, count in told["rejected"].items() if count}
+        raise SystemExit(f"filter: all {told['rows']} rows were rejected ({reasons}), wanted at least one to learn from; see `filter` in params.yaml")
+    write_rows(found)
+    named = leaked.join(rows.select("row", "id", "sample"), on="row", how="left", maintain_order="left")
+    named.select("id", "sample", "rule", "where", "test_id", "matched").write_ndjson(OUT / "leaks.jsonl")
+    write_report(told, Path("metrics"))
+    (OUT / "README.md").write_text(card(told, params))
+    shutil.rmtree(SCRATCH)
+    log(f"filter: {json.dumps(told)}", started)
+
+
+def with_scores(rows: pl.DataFrame, params: Params) -> pl.DataFrame:
+    """What `score` had models say of each completion; nothing of the control's rows, which are no completions."""
+    if params.filter.labels == "reference":
+        return rows.with_columns(judge=pl.lit(None, pl.Float64), perplexity=pl.lit(None, pl.Float64))
+    scores = pl.scan_ndjson(SCORES, schema={"judge": pl.Float64, "perplexity": pl.Float64}).collect()
+    if len(scores) != len(rows):
+        raise SystemExit(f"filter: {SCORES}: got {len(scores)} rows, wanted {len(rows)}, one for each completion; run `dvc repro score`")
+    return rows.hstack(scores)
+
+
+def write_rows(found: pl.DataFrame) -> None:
+    """Part by part, in the order of the rows."""
+    OUT.mkdir(parents=True, exist_ok=True)
+    with (OUT / "train.jsonl").open("wb") as train, (OUT / "validation.jsonl").open("wb") as validation, (OUT / "rejected.jsonl").open("wb") as rejected:
+        for path in sorted(SCRATCH.glob("*.parquet")):
+            part = pl.read_parquet(path).update(found, on="row")
+            kept, lost = part.filter(pl.col("reason").is_null()), part.filter(pl.col("reason").is_not_null())
+            write_examples(kept.filter(~pl.col("is_validation")), train)
+            write_examples(kept.filter("is_validation"), validation)
+            group = pl.col("reason").replace_strict(GROUPS)
+            lost.select("id", "sample", group.alias("rule"), "reason", "detail", "evidence", "question", "reference", "text").write_ndjson(rejected)
+
+
+def write_examples(rows: pl.DataFrame, file: BinaryIO) -> None:
+    """As stages/rows/example.py has them."""
+    target = pl.struct(role=pl.lit("assistant"), content="target")
+    rows.select("id", "sample", "prompt", completion=pl.concat_list(target)).write_ndjson(file)
+
+
+def log(what: str, started: float) -> None:
+    print(f"{time.monotonic() - started:7.1f} s  {what}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,74 @@
 """The parameters of `filter`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0)]
+
 
 class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Reply(Section):
+    refusal: bool
+    language: bool  # the reply's language is the question's
+    repetition: Share  # of a reply's 4-grams that have come before; 1 is off
+    word_length: Count  # characters of the longest word; 0 is off
+    echo: Share  # Jaccard of the 3-grams of question and target; 1 is off
+    leak_words: Count  # running words of the system prompt in the target; 0 is off
+    scaffolding: bool  # JSON keys, code fences and chat markers in the target
+
+
+class Answer(Section):
+    contradiction: bool  # the reasoning ends in another answer
+    overlong: Annotated[float, Field(ge=0)]  # times prompts.max_words; 0 is off
+
+
+class Chain(Section):
+    steps: bool  # all of the summaries that were asked for
+    length_tolerance: Annotated[float, Field(ge=0)]  # share over profiles.*.prompts.summary_words; 0 is off
+    lost_entities: bool  # no summary has fewer entities than the one before
+    faithful: Share  # of the last summary's entities that are in the article; 0 is off
+    entities: str  # rule, or the name of an installed spaCy model
+
+
+class Agreement(Section):
+    majority: bool
+    min_share: Share  # of a prompt's readable replies that give the row's answer; 0 is off
+    min_judge: Annotated[float, Field(ge=0, le=5)]  # of score.judge; 0 is off
+
+
+class Choose(Section):
+    which: Literal["all", "first", "shortest", "diverse"]  # of the good replies to one prompt
+    most: Annotated[int, Field(ge=1)]  # for diverse
+    similar: Share  # Jaccard of word 3-grams; replies that are less alike are diverse
+
+
+class Duplicates(Section):
+    exact: bool
+    near: Share  # Jaccard of word n-grams; 1 is off
+    ngram: Annotated[int, Field(ge=1)]
+    window: Annotated[int, Field(ge=1)]  # rows with a common rare n-gram that the others with it are compared to
+    semantic: Share  # cosine of score.embedding; 1 is off
+
+
+class Contamination(Section):
+    action: Literal["remove", "report", "none"]
+    ngram: Annotated[int, Field(ge=2)]  # running words
+    similar: Share  # Jaccard of the words of two questions with the same numbers; 1 is off
+
+
+class Select(Section):
+    budget: Count  # rows; 0 is all
+    order: str  # SQL over the scores of a row, highest first
+    domain: str  # SQL over the scores of a row
+    quotas: dict[str, Share]  # of the budget, by domain
+    seed: int
 
 
 class Filter(Section):
@@ -16,6 +76,15 @@ class Filter(Section):
     labels: Literal["teacher", "reference"]  # whose answers are learnt; "reference" is the control
     target: Literal["answer", "reasoning"]  # the answer alone, or the reasoning and the answer
     validation_share: Annotated[float, Field(ge=0, lt=1)]  # of the prompts
+    reply: Reply
+    answer: Answer
+    chain: Chain
+    private: Literal["reject", "report", "none"]  # e-mail addresses, phone and card numbers, keys
+    agreement: Agreement
+    choose: Choose
+    duplicates: Duplicates
+    contamination: Contamination
+    select: Select
 
 
 class Params(Section):
@@ -23,17 +92,39 @@ class Params(Section):
     answer_format: str  # of the targets
     completion_format: str  # of the teacher's replies
     bare_number: bool  # math: a reply's last number counts where nothing marks the answer
+    max_words: int  # of the teacher's reasoning, that it was asked for
+    summary_words: int
+    num_summaries: int
+    # for the dataset card
+    style: Literal["plain", "rich"]
+    wording: str
+    dataset: str
+    source: str
+    licence: str
+    teacher: str
 
 
 def load() -> Params:
     document = YAML(typ="safe").load(Path("params.yaml"))
-    wanted = document["profiles"][document["profile"]]["prompts"]["answer_format"]
-    recorded = document["datasets"][document["dataset"]]["recorded"]
-    bound = {
+    profile, dataset = document["profiles"][document["profile"]], document["datasets"][document["dataset"]]
+    prompts, recorded, teacher = profile["prompts"], dataset["recorded"], profile["teacher"]
+    hub = dataset["hub"]
+    bound: dict[str, Any] = {
         "filter": document["filter"],
-        "answer_format": wanted,
-        "completion_format": recorded["answer_format"] if recorded else wanted,
+        "answer_format": prompts["answer_format"],
+        "completion_format": recorded["answer_format"] if recorded else prompts["answer_format"],
         "bare_number": document["read"]["bare_number"],
+        "max_words": document["prompts"]["max_words"],
+        "summary_words": prompts["summary_words"],
+        "num_summaries": prompts["num_summaries"],
+        "style": document["prompts"]["style"],
+        "wording": prompts["wording"],
+        "dataset": document["dataset"],
+        "source": f"{hub['id']} at {hub['revision']}" if hub else f"data/sets/{document['dataset']}",
+        "licence": dataset["licence"],
+        "teacher": f"completions recorded in {recorded['file'] or recorded['hub']}"
+        if recorded
+        else f"{teacher['model']} at revision {teacher['revision']}, {teacher['engine']}",
     }
     try:
         return Params.model_validate(bound)

@@ -1,82 +1,73 @@
-"""One completion -> an example or a rejection with its reason: the rules, in their order."""
+"""The rules, in their order: a row is rejected by the first that it breaks, and has that one reason.
 
-import hashlib
-from dataclasses import dataclass
+A rule stands in this table whether it judges one row by itself (`faults`) or rows against each other.
+"""
 
+from collections.abc import Callable
+from typing import NamedTuple
+
+import polars as pl
+
+from stages.filter import faults
 from stages.filter.params import Params
-from stages.rows.completion import Completion
-from stages.rows.example import Example, Rejected
-from stages.rows.prompt import Message, Prompt
-from stages.tasks.answers import TASKS
-from stages.tasks.reply import Asked
-
-REASONS = ("unanswered", "content_filter", "cut_off", "unreadable", "wrong", "no_reasoning", "duplicate")
 
 
-@dataclass(frozen=True)
-class Judged:
-    outcome: Example | Rejected
-    is_right: bool | None  # None where no answer could be read, or none is simply right
+class Rule(NamedTuple):
+    group: str
+    reason: str
+    is_on: Callable[[Params], bool]
+    fault: Callable[[Params], pl.Expr] | None  # None: found among all rows
 
 
-def judge(completion: Completion, prompt: Prompt, params: Params) -> Judged:
-    """What becomes of the teacher's completion. "Could not be read" is not "wrong"."""
-    if completion.finish_reason == "unanswered":
-        return Judged(reject(completion, "unanswered", completion.error), None)
-    if completion.finish_reason == "content_filter":
-        return Judged(reject(completion, "content_filter", "withheld by the endpoint"), None)
-    if completion.finish_reason == "length":
-        return Judged(reject(completion, "cut_off", f"{completion.completion_tokens} tokens and no end"), None)
-    task = TASKS[prompt.task]
-    reading = task.read(completion.text, Asked(completion.style, params.completion_format, prompt.choices, params.bare_number))
-    if reading is None:
-        return Judged(reject(completion, "unreadable", f"no answer in the format {params.completion_format!r}"), None)
-    right = task.is_right(reading.answer, prompt.reference, prompt.choices) if task.is_right else None
-    if params.filter.verify == "reference" and right is False:
-        return Judged(reject(completion, "wrong", f"got {reading.answer}, the reference is {prompt.reference}"), right)
-    if params.filter.target == "answer" or reading.reasoning is None:
-        return Judged(example(prompt, completion.sample, "", reading.answer, params), right)
-    if not reading.reasoning:
-        return Judged(reject(completion, "no_reasoning", "an answer alone, and filter.target is reasoning"), right)
-    return Judged(example(prompt, completion.sample, reading.reasoning, reading.answer, params), right)
+def always(params: Params) -> bool:
+    return True
 
 
-def from_reference(prompt: Prompt, params: Params) -> Example:
-    """The control: the data set's own answer as the target."""
-    task = TASKS[prompt.task]
-    teaches_reasoning = params.filter.target == "reasoning" and task.is_right is not None
-    if teaches_reasoning and not prompt.solution:
-        raise SystemExit(
-            f"filter: prompt {prompt.id}: got no worked solution in the data set, wanted one because filter.labels is reference "
-            "and filter.target is reasoning; set filter.target: answer in params.yaml, or map columns.solution"
-        )
-    answer = task.normalise(prompt.reference, prompt.choices)
-    if answer is None:
-        raise SystemExit(f"filter: prompt {prompt.id}: the reference {prompt.reference!r} cannot be learnt; mend the data set, or set filter.labels: teacher")
-    return example(prompt, 0, prompt.solution if teaches_reasoning else "", answer, params)
+def by_reference(params: Params) -> bool:
+    return params.filter.verify == "reference"
 
 
-def example(prompt: Prompt, sample: int, reasoning: str, answer: str, params: Params) -> Example:
-    target = TASKS[prompt.task].write(reasoning, answer, params.answer_format)
-    return Example(id=prompt.id, sample=sample, prompt=prompt.messages["plain"], completion=[Message(role="assistant", content=target)])
+ROW_RULES = (
+    Rule("reply", "unanswered", always, faults.unanswered),
+    Rule("reply", "content_filter", always, faults.content_filter),
+    Rule("reply", "cut_off", always, faults.cut_off),
+    Rule("reply", "empty", always, faults.empty),
+    Rule("reply", "refusal", lambda params: params.filter.reply.refusal, faults.refusal),
+    Rule("reply", "language", lambda params: params.filter.reply.language, faults.language),
+    Rule("reply", "degenerate", lambda params: params.filter.reply.repetition < 1 or params.filter.reply.word_length > 0, faults.degenerate),
+    Rule("reply", "echo", lambda params: params.filter.reply.echo < 1, faults.echo),
+    Rule("reply", "leak", lambda params: params.filter.reply.leak_words > 0, faults.leak),
+    Rule("reply", "scaffolding", lambda params: params.filter.reply.scaffolding, faults.scaffolding),
+    Rule("answer", "outside_labels", always, faults.outside_labels),
+    Rule("answer", "unreadable", always, faults.unreadable),
+    Rule("answer", "wrong", by_reference, faults.wrong),
+    Rule("answer", "contradiction", lambda params: params.filter.answer.contradiction, faults.contradiction),
+    Rule("answer", "no_reasoning", always, faults.no_reasoning),
+    Rule("answer", "overlong", lambda params: params.filter.answer.overlong > 0, faults.overlong),
+    Rule("summary", "missing_steps", lambda params: params.filter.chain.steps, faults.missing_steps),
+    Rule("summary", "long_summary", lambda params: params.filter.chain.length_tolerance > 0, faults.long_summary),
+    Rule("summary", "lost_entities", lambda params: params.filter.chain.lost_entities, faults.lost_entities),
+    Rule("summary", "unfaithful", lambda params: params.filter.chain.faithful > 0, faults.unfaithful),
+    Rule("private", "private", lambda params: params.filter.private == "reject", faults.private),
+)
+TABLE_RULES = (
+    Rule("agreement", "minority", lambda params: params.filter.agreement.majority, None),
+    Rule("agreement", "disagreement", lambda params: params.filter.agreement.min_share > 0, None),
+    Rule("agreement", "judged_low", lambda params: params.filter.agreement.min_judge > 0, None),
+    Rule("choice", "not_chosen", lambda params: params.filter.choose.which != "all", None),
+    Rule("duplicate", "duplicate", lambda params: params.filter.duplicates.exact, None),
+    Rule("duplicate", "near_duplicate", lambda params: params.filter.duplicates.near < 1, None),
+    Rule("duplicate", "same_meaning", lambda params: params.filter.duplicates.semantic < 1, None),
+    Rule("contamination", "contaminated", lambda params: params.filter.contamination.action == "remove", None),
+    Rule("selection", "not_selected", lambda params: params.filter.select.budget > 0, None),
+)
+RULES = (*ROW_RULES, *TABLE_RULES)
+OF_REPLIES = ("reply", "answer", "summary")  # these judge what a model wrote, so not the data set's own answers
 
 
-def reject(completion: Completion, reason: str, detail: str) -> Rejected:
-    return Rejected(id=completion.id, sample=completion.sample, reason=reason, detail=detail, text=completion.text)
-
-
-def drop_duplicates(examples: list[Example]) -> tuple[list[Example], list[Rejected]]:
-    """Of examples with the same prompt and target the first is kept."""
-    kept: dict[tuple[str, ...], Example] = {}
-    rejected = []
-    for row in examples:
-        text = row.completion[0].content
-        first = kept.setdefault((*(message.content for message in row.prompt), text), row)
-        if first is not row:
-            rejected.append(Rejected(id=row.id, sample=row.sample, reason="duplicate", detail=f"of {first.id} sample {first.sample}", text=text))
-    return list(kept.values()), rejected
-
-
-def is_validation(prompt_id: str, share: float) -> bool:
-    """By a hash of the prompt: all its samples fall on one side, and none moves when others are added."""
-    return int.from_bytes(hashlib.sha256(prompt_id.encode()).digest()[:8], "big") / 2**64 < share
+def judge(batch: pl.DataFrame, params: Params) -> pl.DataFrame:
+    """The batch with `reason` and `detail`, null where no rule about single rows is broken."""
+    rules = [rule for rule in ROW_RULES if rule.is_on(params) and not (params.filter.labels == "reference" and rule.group in OF_REPLIES)]
+    found = batch.select(rule.fault(params).alias(rule.reason) for rule in rules if rule.fault)
+    reason = pl.coalesce(*(pl.when(pl.col(name).is_not_null()).then(pl.lit(name)) for name in found.columns), pl.lit(None, pl.String))
+    return batch.hstack(found.select(reason=reason, detail=pl.coalesce(*found.columns, pl.lit(None, pl.String))))

@@ -1,7 +1,5 @@
 """What `filter` hands on: examples to learn from, and the rows it rejected."""
 
-from pathlib import Path
-
 from pydantic import BaseModel, ConfigDict
 
 from stages.rows.prompt import Message
@@ -19,18 +17,17 @@ class Example(BaseModel):
 
 
 class Rejected(BaseModel):
-    """A completion that is not learnt from; `detail` is the evidence in words."""
+    """A completion that is not learnt from: the first rule that it breaks, the reason in words, and the text that shows it
+    (of the reply, of the test split, or the id of the row it copies), "" where the words say all. `text` is the whole reply."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     id: str
     sample: int
+    rule: str
     reason: str
     detail: str
+    evidence: str
+    question: str
+    reference: str
     text: str
-
-
-def write_rows(path: Path, rows: list[Example] | list[Rejected]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8") as file:
-        file.writelines(row.model_dump_json() + "\n" for row in rows)

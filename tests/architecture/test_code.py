@@ -9,7 +9,7 @@ import pytest
 from tests.architecture.closure import ROOT, imported
 
 FILES = sorted(path.relative_to(ROOT) for path in (ROOT / "stages").rglob("*.py"))
-STAGES = ("prompts", "generate", "filter", "train", "answer", "evaluate")
+STAGES = ("prompts", "generate", "score", "filter", "train", "answer", "evaluate")
 LEAVES = ("rows", "tasks", "sampling", "models")
 TOOLS = {"plan": "train"}  # run by hand or as a process, in no stage's closure, with the stage they may read
 

@@ -15,6 +15,7 @@ from stages.filter import params as filter
 from stages.generate import params as generate
 from stages.models.local import digest
 from stages.prompts import params as prompts
+from stages.score import params as score
 from stages.train import params as train
 from tests.architecture.closure import ROOT
 
@@ -49,6 +50,7 @@ def test_every_profile_and_data_set_loads_in_every_stage(profile: str, dataset: 
     monkeypatch.chdir(tmp_path)
     assert prompts.load().name == dataset
     assert generate.load().profile.teacher.model == PARAMS["profiles"][profile]["teacher"]["model"]
+    assert score.load().score.judge == "none"
     assert filter.load().answer_format == PARAMS["profiles"][profile]["prompts"]["answer_format"]
     assert train.load("70b").base.model == PARAMS["profiles"][profile]["base-70b"]["model"]
     assert answer.load("8b").model.model == PARAMS["profiles"][profile]["base-8b"]["model"]

@@ -4,8 +4,8 @@ import pytest
 
 from stages.evaluate import conversations
 from stages.evaluate.cost import break_even, per_thousand
-from stages.evaluate.entities import by_rule, finder, tokens
 from stages.evaluate.summaries import density, measure, ngrams_of, summarise
+from stages.tasks.summarization.entities import by_rule, finder, tokens
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_the_light_rule(text: str, entities: list[str]) -> None:
 )
 def test_entity_density_by_hand(summary: str, num_entities: int, num_tokens: int) -> None:
     assert len(tokens(summary)) == num_tokens
-    assert density(summary, finder("rule")) == pytest.approx(num_entities / num_tokens)
+    assert density(summary, finder("rule", "evaluate.entities")) == pytest.approx(num_entities / num_tokens)
 
 
 ARTICLE = "Mia went to Rome on Monday. There she met Leo. They bought 12 apples for Tom."
@@ -46,7 +46,7 @@ SUMMARY = "Mia met Leo in Rome and saw Berlin."
 
 
 def test_measures_by_hand() -> None:
-    found = measure(SUMMARY, ARTICLE, "Mia met Leo.", 10, 0.25, finder("rule"))
+    found = measure(SUMMARY, ARTICLE, "Mia met Leo.", 10, 0.25, finder("rule", "evaluate.entities"))
     assert found["entity_density"] == pytest.approx(4 / 9)  # Mia, Leo, Rome, Berlin in eight words and a full stop
     assert found["entity_recall"] == pytest.approx(3 / 6)  # of Mia, Rome, Monday, Leo, 12, Tom
     assert found["faithfulness"] == pytest.approx(3 / 4)  # Berlin is not in the article
@@ -59,12 +59,12 @@ def test_measures_by_hand() -> None:
 
 
 def test_length_compliance_has_two_sides() -> None:
-    lengths = {n: measure("word " * n, ARTICLE, "", 8, 0.25, finder("rule"))["length_compliance"] for n in (5, 6, 10, 11)}
+    lengths = {n: measure("word " * n, ARTICLE, "", 8, 0.25, finder("rule", "evaluate.entities"))["length_compliance"] for n in (5, 6, 10, 11)}
     assert lengths == {5: 0.0, 6: 1.0, 10: 1.0, 11: 0.0}
 
 
 def test_what_has_no_meaning_is_left_out() -> None:
-    found = measure("nothing", "nothing at all", "", 8, 0.25, finder("rule"))
+    found = measure("nothing", "nothing at all", "", 8, 0.25, finder("rule", "evaluate.entities"))
     assert set(found) == {"entity_density", "words", "length_compliance", "compression"}
     assert summarise([{"a": 1.0}, {"a": 0.0, "b": 0.5}]) == {"a": 0.5, "b": 0.5}
 
@@ -74,8 +74,8 @@ def test_ngrams_are_without_case_and_punctuation() -> None:
 
 
 def test_a_spacy_model_that_is_not_installed_is_one_clear_error() -> None:
-    with pytest.raises(SystemExit, match="got evaluate.entities 'xx_none' in params.yaml, wanted an installed spaCy model"):
-        finder("xx_none")("text")
+    with pytest.raises(SystemExit, match="params.yaml: got evaluate.entities 'xx_none', wanted an installed spaCy model"):
+        finder("xx_none", "evaluate.entities")("text")
 
 
 def test_stand_ins_of_a_conversation_by_hand() -> None:

@@ -1,101 +1,147 @@
-"""Each rule gives its own reason, and what passes them becomes the right target."""
+"""Each rule about single rows gives its own reason, and what passes them becomes the right target."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from stages.filter.params import Filter, Params
-from stages.filter.rules import drop_duplicates, from_reference, is_validation, judge
-from stages.rows.completion import Completion
-from stages.rows.example import Example, Rejected
-from stages.rows.prompt import Message, Prompt
+from stages.filter.reading import position
+from tests.filter.judged import judged, params
 
-PLAIN = [Message(role="system", content="plain"), Message(role="user", content="12 + 7?")]
-PROMPT = Prompt(id="p1", task="math", reference="19", solution="12 + 7 = <<12+7=19>>19.", choices=[], messages={"plain": PLAIN, "cot": PLAIN[1:]}, schemas={})
-
-
-def params(completion_format: str = "####", **changes: Any) -> Params:
-    values = {"verify": "reference", "labels": "teacher", "target": "reasoning", "validation_share": 0.05} | changes
-    return Params(filter=Filter.model_validate(values), answer_format="####", completion_format=completion_format, bare_number=False)
-
-
-def completion(text: str, finish_reason: str = "stop", error: str = "") -> Completion:
-    where = {"id": "p1", "style": "cot", "sample": 0, "prompt_tokens": 1, "completion_tokens": 64}
-    return Completion.model_validate(where | {"text": text, "finish_reason": finish_reason, "error": error})
+STEPS = "Mia has 12 red pens and buys 7 more, so now she has 12 + 7 = 19 pens in all."
+QUESTION = "Mia has 12 red pens. She buys 7 more pens at the shop on the corner. How many pens does Mia have now?"
+NLI = {"task": "nli", "reference": "neutral", "solution": ""}
+SUMMARY = {"task": "summarization", "reference": "", "solution": "", "style": "cod", "question": "On Monday Mia met Leo in Rome. They talked about bread."}
 
 
 @pytest.mark.parametrize(
     ("row", "reason", "detail"),
     [
-        (completion("", "unanswered", "HTTP 400: too long"), "unanswered", "HTTP 400: too long"),
-        (completion("", "content_filter"), "content_filter", "withheld by the endpoint"),
-        (completion("12 + 7 = 19. #### 19", "length"), "cut_off", "64 tokens and no end"),
-        (completion("12 + 7 = 19."), "unreadable", "no answer in the format '####'"),
-        (completion("12 + 7 = 20. #### 20"), "wrong", "got 20, the reference is 19"),
-        (completion("#### 19"), "no_reasoning", "an answer alone, and filter.target is reasoning"),
+        ({"text": "", "finish_reason": "unanswered", "error": "HTTP 400: too long"}, "unanswered", "HTTP 400: too long"),
+        ({"text": "", "finish_reason": "content_filter"}, "content_filter", "withheld by the endpoint"),
+        ({"finish_reason": "length"}, "cut_off", "64 tokens and no end"),
+        ({"text": " \n"}, "empty", "no text"),
+        ({"text": "I'm sorry, but I can't help with that."}, "refusal", "the reply declines to answer"),
+        ({"text": "I cannot say. #### 19"}, "refusal", "the reply declines to answer"),
+        (
+            {"text": "Mia tiene doce lápices y luego compra siete más en la tienda, así que ahora tiene más. #### 19", "question": QUESTION},
+            "language",
+            "the reply is in es, the question in en",
+        ),
+        ({"text": f"{'So we add them. ' * 9}#### 19"}, "degenerate", "85 % of its 4-grams have come before"),
+        ({"text": f"{'ha' * 101} #### 19"}, "degenerate", "a word of 202 characters"),
+        ({"text": f"{QUESTION} #### 19", "question": QUESTION}, "echo", "repeats the question (Jaccard 0.95)"),
+        ({"text": "Think step by step. Give the answer after the sum. #### 19"}, "leak", "8 or more running words of the instruction"),
+        ({"text": f"{STEPS} <|eot_id|> #### 19"}, "scaffolding", "holds <|eot_id|>"),
+        ({"text": "12 + 7 = 19."}, "unreadable", "no answer in the format '####'"),
+        ({"text": "12 + 7 = 20. #### 20"}, "wrong", "got 20, the reference is 19"),
+        ({"text": "12 + 7 = 18. #### 19"}, "contradiction", "the last step gives 18, the answer is 19"),
+        ({"text": "So the answer is 18. #### 19"}, "contradiction", "the reasoning says 18, the answer is 19"),
+        ({"text": "#### 19"}, "no_reasoning", "an answer alone, and filter.target is reasoning"),
+        (
+            {"text": f"{' '.join(str(i) for i in range(301))} #### 19", "question": QUESTION},
+            "overlong",
+            "301 words of reasoning, asked for at most 150",
+        ),
+        (NLI | {"text": "They differ. #### perhaps"}, "outside_labels", "got perhaps, which is no label"),
+        (NLI | {"text": "They differ. #### neutral or entailment"}, "unreadable", "no answer in the format '####'"),
+        (SUMMARY | {"text": "#### Mia met Leo."}, "missing_steps", "1 summaries of 2"),
+        (
+            SUMMARY | {"text": f"#### Mia met Leo. #### Mia met Leo in Rome, as {' '.join('abcdefghijk')}."},
+            "long_summary",
+            "summary 2 has 17 words, asked for 10",
+        ),
+        (SUMMARY | {"text": "#### Mia met Leo in Rome. #### Mia met Leo."}, "lost_entities", "summary 2 has 2 entities, the one before 3"),
+        (SUMMARY | {"text": "#### Mia met Leo. #### Mia met Leo in Paris."}, "unfaithful", "1 of 3 entities are not in the article: paris"),
     ],
 )
-def test_each_fault_has_its_reason(row: Completion, reason: str, detail: str) -> None:
-    outcome = judge(row, PROMPT, params()).outcome
-    assert isinstance(outcome, Rejected)
-    assert (outcome.reason, outcome.detail, outcome.text) == (reason, detail, row.text)
+def test_each_fault_has_its_reason(row: dict[str, Any], reason: str, detail: str, tmp_path: Path) -> None:
+    found = judged(params(tmp_path), row)
+    assert found.select("reason", "detail").row(0) == (reason, detail)
+
+
+def test_private_data_is_a_reason_where_params_say_so(tmp_path: Path) -> None:
+    row = {"text": "Write to mia@example.org, then 12 + 7 = 19. #### 19"}
+    assert [judged(params(tmp_path, f"private={action}"), row)["reason"][0] for action in ("none", "report", "reject")] == [None, None, "private"]
+    assert judged(params(tmp_path, "private=reject"), row)["detail"][0] == "e-mail address mia@example.org"
 
 
 @pytest.mark.parametrize(
-    ("changes", "text", "target"),
+    ("off", "row"),
     [
-        ({}, "12 + 7 = 19. #### 19", "12 + 7 = 19. #### 19"),
-        ({}, "12 + 7 = 19. #### 19.0", "12 + 7 = 19. #### 19"),
-        ({"target": "answer"}, "12 + 7 = 19. #### 19", "#### 19"),
-        ({"verify": "none"}, "12 + 7 = 20. #### 20", "12 + 7 = 20. #### 20"),
-        ({"completion_format": "A:"}, "12 + 7 = <<12+7=19>>19\nA: $19", "12 + 7 = 19 #### 19"),
-        ({"completion_format": "json"}, '{"reasoning": "12 + 7 = 19.", "answer": 19}', "12 + 7 = 19. #### 19"),
+        ("reply.refusal=false", {"text": "I cannot say. #### 19"}),
+        ("reply.language=false", {"text": "Mia tiene doce lápices y luego compra siete más en la tienda. #### 19", "question": QUESTION}),
+        ("reply.repetition=1.0", {"text": f"{'So we add them. ' * 9}#### 19"}),
+        ("reply.word_length=0", {"text": f"{'ha' * 101} #### 19"}),
+        ("reply.echo=1.0", {"text": f"{QUESTION} #### 19", "question": QUESTION}),
+        ("reply.leak_words=0", {"text": "Think step by step. Give the answer after the sum. #### 19"}),
+        ("reply.scaffolding=false", {"text": f"{STEPS} <|eot_id|> #### 19"}),
+        ("verify=none", {"text": "12 + 7 = 20. #### 20"}),
+        ("answer.contradiction=false", {"text": "12 + 7 = 18. #### 19"}),
+        ("target=answer", {"text": "#### 19"}),
+        ("answer.overlong=0.0", {"text": f"{' '.join(str(i) for i in range(301))} #### 19", "question": QUESTION}),
+        ("chain.steps=false", SUMMARY | {"text": "#### Mia met Leo."}),
+        ("chain.length_tolerance=0.0", SUMMARY | {"text": f"#### Mia met Leo. #### Mia met Leo in Rome, as {' '.join('abcdefghijk')}."}),
+        ("chain.lost_entities=false", SUMMARY | {"text": "#### Mia met Leo in Rome. #### Mia met Leo."}),
+        ("chain.faithful=0.0", SUMMARY | {"text": "#### Mia met Leo. #### Mia met Leo in Paris."}),
     ],
 )
-def test_the_plain_prompt_is_followed_by_the_target(changes: dict[str, Any], text: str, target: str) -> None:
-    outcome = judge(completion(text), PROMPT, params(**changes)).outcome
-    assert outcome == Example(id="p1", sample=0, prompt=PLAIN, completion=[Message(role="assistant", content=target)])
+def test_each_rule_has_a_switch(off: str, row: dict[str, Any], tmp_path: Path) -> None:
+    assert judged(params(tmp_path), row)["reason"][0] is not None
+    assert judged(params(tmp_path, off), row)["reason"][0] is None
 
 
-def test_where_nothing_is_simply_right_what_can_be_read_is_kept() -> None:
-    prompt = PROMPT.model_copy(update={"task": "summarization", "reference": "", "solution": ""})
-    judged = judge(completion("#### long #### dense").model_copy(update={"style": "cod"}), prompt, params())
-    assert isinstance(judged.outcome, Example)
-    assert (judged.outcome.completion[0].content, judged.is_right) == ("dense", None)
+@pytest.mark.parametrize(
+    ("override", "completion_format", "text", "target"),
+    [
+        ("target=reasoning", "####", "12 + 7 = 19. #### 19", "12 + 7 = 19. #### 19"),
+        ("target=reasoning", "####", "12 + 7 = 19. #### 19.0", "12 + 7 = 19. #### 19"),
+        ("target=answer", "####", "12 + 7 = 19. #### 19", "#### 19"),
+        ("verify=none", "####", "12 + 7 = 20. #### 20", "12 + 7 = 20. #### 20"),
+        ("target=reasoning", "A:", "12 + 7 = <<12+7=19>>19\nA: $19", "12 + 7 = 19 #### 19"),
+        ("target=reasoning", "json", '{"reasoning": "12 + 7 = 19.", "answer": 19}', "12 + 7 = 19. #### 19"),
+    ],
+)
+def test_what_breaks_no_rule_becomes_the_target(override: str, completion_format: str, text: str, target: str, tmp_path: Path) -> None:
+    found = judged(params(tmp_path, override, completion_format=completion_format), {"text": text})
+    assert found.select("reason", "target").row(0) == (None, target)
 
 
-def test_the_control_of_a_summary_is_the_reference_itself() -> None:
-    prompt = PROMPT.model_copy(update={"task": "summarization", "reference": "Mia met Leo.", "solution": ""})
-    assert from_reference(prompt, params(labels="reference")).completion[0].content == "Mia met Leo."
+def test_a_good_chain_is_kept_and_its_last_summary_learnt(tmp_path: Path) -> None:
+    found = judged(params(tmp_path), SUMMARY | {"text": "#### Mia met Leo. #### Mia met Leo in Rome."})
+    assert found.select("reason", "target", "is_right").row(0) == (None, "Mia met Leo in Rome.", None)
 
 
-def test_unreadable_is_not_wrong() -> None:
-    assert judge(completion("no idea"), PROMPT, params()).is_right is None
-    assert judge(completion("x #### 20"), PROMPT, params()).is_right is False
-    assert judge(completion("x #### 19"), PROMPT, params()).is_right is True
+def test_unreadable_is_not_wrong(tmp_path: Path) -> None:
+    texts = ["no idea", "x #### 20", "x #### 19"]
+    assert judged(params(tmp_path), *({"text": text} for text in texts))["is_right"].to_list() == [None, False, True]
 
 
-@pytest.mark.parametrize(("target", "text"), [("reasoning", "12 + 7 = 19. #### 19"), ("answer", "#### 19")])
-def test_the_control_learns_the_data_sets_own_answer(target: str, text: str) -> None:
-    assert from_reference(PROMPT, params(labels="reference", target=target)).completion[0].content == text
+def test_a_row_has_the_first_reason_in_the_order_of_the_rules(tmp_path: Path) -> None:
+    row = {"text": "Sorry, as an AI I say 12 + 7 = 18. #### 20"}
+    assert judged(params(tmp_path), row)["reason"][0] == "refusal"
+    assert judged(params(tmp_path, "reply.refusal=false"), row)["reason"][0] == "wrong"
+    assert judged(params(tmp_path, "reply.refusal=false", "verify=none"), row)["reason"][0] == "contradiction"
 
 
-def test_the_control_needs_a_worked_solution_for_reasoning() -> None:
+@pytest.mark.parametrize(("target", "learnt"), [("reasoning", "12 + 7 = 19. #### 19"), ("answer", "#### 19")])
+def test_the_control_learns_the_data_sets_own_answer(target: str, learnt: str, tmp_path: Path) -> None:
+    found = judged(params(tmp_path, "labels=reference", f"target={target}"), {"text": ""})
+    assert found.select("reason", "target").row(0) == (None, learnt)
+
+
+def test_the_control_of_a_summary_is_the_reference_itself(tmp_path: Path) -> None:
+    row = SUMMARY | {"text": "", "style": "plain", "reference": "Mia met Leo."}
+    assert judged(params(tmp_path, "labels=reference"), row)["target"][0] == "Mia met Leo."
+
+
+def test_the_control_needs_a_worked_solution_for_reasoning(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="p1: got no worked solution in the data set, wanted one because filter.labels is reference"):
-        from_reference(PROMPT.model_copy(update={"solution": ""}), params(labels="reference"))
-
-
-def test_of_equal_examples_the_first_is_kept() -> None:
-    def example(id: str, sample: int, target: str) -> Example:
-        return Example(id=id, sample=sample, prompt=PLAIN, completion=[Message(role="assistant", content=target)])
-
-    kept, rejected = drop_duplicates([example("p1", 0, "x"), example("p1", 1, "x"), example("p1", 2, "y")])
-    assert [row.sample for row in kept] == [0, 2]
-    assert [(row.sample, row.reason, row.detail) for row in rejected] == [(1, "duplicate", "of p1 sample 0")]
+        judged(params(tmp_path, "labels=reference"), {"solution": ""})
 
 
 def test_the_validation_split_stays_when_prompts_are_added() -> None:
-    few = {str(i) for i in range(100) if is_validation(str(i), 0.2)}
-    many = {str(i) for i in range(1000) if is_validation(str(i), 0.2)}
+    few = {str(i) for i in range(100) if position(str(i)) < 0.2}
+    many = {str(i) for i in range(1000) if position(str(i)) < 0.2}
     assert few == {id for id in many if int(id) < 100}
     assert 150 < len(many) < 250

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from dvc.utils.hydra import apply_overrides
 
-from stages.evaluate.entities import by_rule, tokens
 from stages.rows.prompt import read_prompts
+from stages.tasks.summarization.entities import by_rule, tokens
 from tests.architecture.closure import ROOT
 
 REAL = Path(os.environ.get("POTSTILL_REAL_DATA", ROOT.parent / "shared" / "data"))

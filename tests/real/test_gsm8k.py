@@ -37,7 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("train.jsonl", "test.jsonl", RECORDED):
         shutil.copy(REAL / name, sets)
     environment = os.environ | {"PYTHONPATH": str(ROOT), "DVC_ROOT": str(folder)}
-    for stage in ("prompts", "generate", "filter"):
+    for stage in ("prompts", "generate", "score", "filter"):
         subprocess.run([sys.executable, "-m", f"stages.{stage}"], cwd=folder, env=environment, check=True)
     return folder
 
@@ -58,7 +58,7 @@ def test_every_problem_and_completion_is_accounted_for(folder: Path) -> None:
 
 def test_verdicts_agree_with_the_publishers(folder: Path) -> None:
     published = {row["question"]: row["is_correct"] for row in rows(REAL / RECORDED)}
-    refused = {row["id"] for row in rows(folder / "data/filtered/rejected.jsonl") if row["reason"] in ("cut_off", "unreadable", "wrong")}
+    refused = {row["id"] for row in rows(folder / "data/filtered/rejected.jsonl") if row["rule"] in ("reply", "answer")}
     prompts = [Prompt.model_validate(row) for row in rows(folder / "data/prompts/train.jsonl")]
     verdicts = {prompt.messages["plain"][1].content: prompt.id not in refused for prompt in prompts}
     disagreements = [question for question, verdict in verdicts.items() if verdict != published[question]]

@@ -12,7 +12,7 @@ from tests.smoke.conftest import NUM_GUARD, NUM_TEST, NUM_TRAIN, SECRETS, run
 
 TRAINING = {"train-8b", "train-70b"}
 STUDENTS = {"answer@8b", "answer@70b"}
-ASKING = {"generate", "answer-teacher", "answer-base@8b", "answer-base@70b", *STUDENTS}
+ASKING = {"generate", "score", "answer-teacher", "answer-base@8b", "answer-base@70b", *STUDENTS}
 ALL = {"prompts", "filter", "evaluate", *ASKING, *TRAINING}
 
 
@@ -117,7 +117,7 @@ def test_a_value_of_train_70b_retrains_it_alone_and_back_again_costs_nothing(res
 def test_a_second_sample_asks_only_the_second_samples(restored: Path) -> None:
     before = num_asked(restored, "data/laptop/models/teacher")
     set_params(restored, "generate.num_samples=2")
-    assert repro(restored) == {"generate", "filter", "evaluate", *TRAINING, *STUDENTS}
+    assert repro(restored) == {"generate", "score", "filter", "evaluate", *TRAINING, *STUDENTS}
     assert num_asked(restored, "data/laptop/models/teacher") == before + NUM_TRAIN
     report = json.loads((restored / "metrics/filter.json").read_text())["filter"]
     assert report["rows"] == 2 * NUM_TRAIN
@@ -156,7 +156,7 @@ def test_a_review_shows_the_change_and_every_plot(restored: Path) -> None:
     review = restored / "review"
     assert "| evaluate.confidence | 0.95 | 0.9 |" in (review / "review.md").read_text()
     pictures = {path.name: path.read_bytes() for path in review.glob("*.png")}
-    assert set(pictures) == {"score.png", "cost.png", "rejected.png", "train-8b.png", "train-70b.png", "validation-8b.png", "validation-70b.png"}
+    assert set(pictures) == {"score.png", "cost.png", "waterfall.png", "train-8b.png", "train-70b.png", "validation-8b.png", "validation-70b.png"}
     assert all(content.startswith(b"\x89PNG") for content in pictures.values())
     assert run(restored, "git", "status", "--porcelain", "review").stdout == ""
 

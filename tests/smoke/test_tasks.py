@@ -14,7 +14,8 @@ from tests.architecture.closure import ROOT
 
 NUM_ROWS = {"train": 48, "validation": 8, "test": 24}
 STAGES = (
-    "prompts", "generate", "filter", "train 8b", "train 70b", "answer teacher", "answer base-8b", "answer base-70b", "answer 8b", "answer 70b", "evaluate",
+    "prompts", "generate", "score", "filter", "train 8b", "train 70b",
+    "answer teacher", "answer base-8b", "answer base-70b", "answer 8b", "answer 70b", "evaluate",
 )  # fmt: skip
 
 

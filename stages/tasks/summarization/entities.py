@@ -43,21 +43,21 @@ def tokens(text: str) -> list[str]:
     return [token for sentence in SENTENCE_END.split(text) for token in NLTKWordTokenizer().tokenize(sentence)]
 
 
-def finder(which: str) -> Callable[[str], list[str]]:
-    """text -> its entities, in order: by the rule, or by the spaCy model of that name."""
-    return by_rule if which == "rule" else lambda text: [entity.text for entity in spacy_model(which)(text).ents]
+def finder(which: str, param: str) -> Callable[[str], list[str]]:
+    """text -> its entities, in order: by the rule, or by the spaCy model of that name, which `param` of params.yaml gives."""
+    return by_rule if which == "rule" else lambda text: [entity.text for entity in spacy_model(which, param)(text).ents]
 
 
 @cache
-def spacy_model(name: str):
+def spacy_model(name: str, param: str):
     try:
         import spacy  # pyright: ignore[reportMissingImports]
 
         return spacy.load(name)
     except (ImportError, OSError):
         raise SystemExit(
-            f"evaluate: got evaluate.entities {name!r} in params.yaml, wanted an installed spaCy model: pip install -e '.[entities]' -c constraints.txt and "
-            f"python -m spacy download {name}, or set evaluate.entities: rule"
+            f"params.yaml: got {param} {name!r}, wanted an installed spaCy model: pip install -e '.[entities]' -c constraints.txt and "
+            f"python -m spacy download {name}, or set {param}: rule"
         ) from None
 
 
@@ -76,3 +76,13 @@ def by_rule(text: str) -> list[str]:
             continue
         found.append(" ".join(words).removesuffix("'s").removesuffix("’s"))
     return found
+
+
+def distinct(entities: list[str]) -> set[str]:
+    return {" ".join(entity.casefold().split()) for entity in entities}
+
+
+def contained(text: str) -> Callable[[str], bool]:
+    """Whether an entity stands in the text, word by word; an article before it or an 's after it does not matter."""
+    spaced = f" {' '.join(word for word in map(str.casefold, tokens(text)))} "
+    return lambda entity: f" {' '.join(map(str.casefold, tokens(entity)))} " in spaced

@@ -1,0 +1,83 @@
+"""Rules that weigh rows against each other, or against the test split: each gives the rows to reject, with the reason and its evidence."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import polars as pl
+
+from stages.filter.agreement import disagreeing
+from stages.filter.batches import SIZE, prompt_frames
+from stages.filter.choice import passed_over
+from stages.filter.contamination import SCHEMA as LEAK
+from stages.filter.contamination import leaks
+from stages.filter.meaning import same_meaning
+from stages.filter.near import near_duplicates
+from stages.filter.params import Params
+from stages.filter.selection import not_selected
+
+FOUND = pl.Schema({"row": pl.UInt32, "reason": pl.String, "detail": pl.String, "evidence": pl.String})
+TEST = Path("data/prompts/test.jsonl")
+EMBEDDINGS = Path("data/scores/embeddings.npy")
+Texts = Callable[..., Iterator[pl.DataFrame]]
+
+
+def texts_of(rows: pl.DataFrame, scratch: Path, *columns: str) -> Iterator[pl.DataFrame]:
+    """The texts of these rows, part by part in their order."""
+    for path in sorted(scratch.glob("*.parquet")):
+        yield pl.read_parquet(path, columns=["row", *columns]).filter(pl.col("row").is_in(rows["row"].implode()))
+
+
+def weigh(rows: pl.DataFrame, params: Params, scratch: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The rows that no rule has rejected so far -> (FOUND of those that these rules reject, all leaks found, removed or not)."""
+    found = [pl.DataFrame(schema=FOUND)]
+    leaked = pl.DataFrame(schema=LEAK)
+
+    def reject(some: pl.DataFrame) -> pl.DataFrame:
+        found.append(some.select([pl.col(name) if name in some.columns else pl.lit("").alias(name) for name in FOUND]).cast(FOUND))
+        return rows.join(some, on="row", how="anti", maintain_order="left")
+
+    rows = reject(disagreeing(rows, params.filter.agreement))
+    if params.filter.choose.which != "all":
+        rows = reject(passed_over(rows, lambda some: pl.concat(texts_of(some, scratch, "target"))["target"], params))
+    rows = rows.with_columns(cluster=pl.lit(1, pl.UInt32))
+    if params.filter.duplicates.exact:
+        rows = reject_copies(rows, same(rows), "duplicate", "the same", reject)
+    if params.filter.duplicates.near < 1:
+        texts = (part["question"] + "\n" + part["target"] for part in texts_of(rows, scratch, "question", "target"))
+        asked = params.filter.duplicates
+        rows = reject_copies(rows, near_duplicates(texts, asked.ngram, asked.near, asked.window, scratch), "near_duplicate", "Jaccard {}", reject)
+    if params.filter.duplicates.semantic < 1:
+        rows = reject_copies(rows, same_meaning(rows, EMBEDDINGS, params.filter.duplicates.semantic), "same_meaning", "cosine {}", reject)
+    if params.filter.contamination.action != "none":
+        asked = params.filter.contamination
+        leaked = leaks(texts_of(rows, scratch, "question", "target"), test_texts(), asked.ngram, asked.similar)
+        if asked.action == "remove":
+            words = pl.format("{} of test row {} ({})", "where", "test_id", "rule")
+            rows = reject(leaked.select("row", pl.lit("contaminated").alias("reason"), words.alias("detail"), pl.col("matched").alias("evidence")))
+    if params.filter.select.budget:
+        rows = reject(not_selected(rows, params.filter.select))
+    return pl.concat(found), leaked
+
+
+def same(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows with the same question and target as an earlier one, case, punctuation and spaces aside."""
+    numbered = rows.with_row_index("position").with_columns(of=pl.col("position").min().over("same"))
+    return numbered.filter(pl.col("position") != pl.col("of")).select("position", "of", jaccard=pl.lit(1.0))
+
+
+def reject_copies(rows: pl.DataFrame, copies: pl.DataFrame, reason: str, how: str, reject: Callable[[pl.DataFrame], pl.DataFrame]) -> pl.DataFrame:
+    """The first of a cluster stays, and counts the others into its `cluster`; each of the others names it."""
+    numbered = rows.with_row_index("position")
+    first = numbered.select(of="position", first_id="id", first_sample="sample")
+    words = pl.format(f"of {{}} sample {{}} ({how})", "first_id", "first_sample", *([pl.col("jaccard").round(2)] if "{}" in how else []))
+    lost = copies.join(numbered, on="position").join(first, on="of").sort("position")
+    sizes = lost.group_by("of").agg(more=pl.col("cluster").sum()).select(position="of", more="more")
+    grown = numbered.join(sizes, on="position", how="left", maintain_order="left").with_columns(cluster=pl.col("cluster") + pl.col("more").fill_null(0))
+    kept = reject(lost.select("row", reason=pl.lit(reason), detail=words, evidence=pl.col("first_id")))
+    return kept.drop("cluster").join(grown.select("row", "cluster"), on="row", how="left", maintain_order="left")
+
+
+def test_texts() -> pl.DataFrame:
+    """id, question, solution: of a question without a worked solution the reference, which a summary is."""
+    solution = pl.when(pl.col("solution") == "").then(pl.col("reference")).otherwise(pl.col("solution"))
+    return pl.concat(prompt_frames(TEST, SIZE)).select("id", "question", solution=solution)

@@ -1,0 +1,88 @@
+"""The rows that are judged, in batches: completions beside their prompts, in bounded memory."""
+
+import io
+import json
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.json
+
+SIZE = 20_000  # rows of a batch: some 40 MB with their prompts
+PLAIN = "plain"
+MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
+COMPLETION = pa.schema(
+    [
+        ("id", pa.string()),
+        ("style", pa.string()),
+        ("sample", pa.int64()),
+        ("text", pa.string()),
+        ("finish_reason", pa.string()),
+        ("error", pa.string()),
+        ("completion_tokens", pa.int64()),
+    ]
+)
+
+
+def completions_with_prompts(prompts: Path, completions: Path, size: int) -> Iterator[pl.DataFrame]:
+    """Each completion with what the filter needs of its prompt, `row` counting from 0. `generate` writes completions in the
+    order of the prompts, so only the prompts of one batch are held."""
+    coming = prompt_frames(prompts, size)
+    held = next(coming)
+    start = 0
+    for batch in read_batches(completions, COMPLETION, size):
+        while not batch["id"].is_in(held["id"].implode()).all():
+            more = next(coming, None)
+            if more is None:
+                stranger = batch.filter(~pl.col("id").is_in(held["id"].implode()))["id"][0]
+                raise SystemExit(
+                    f"filter: {completions}: got a completion of prompt {stranger!r}, wanted the prompts of {prompts} in their order; run `dvc repro generate`"
+                )
+            held = pl.concat([held, more])
+        yield batch.join(held, on="id", how="left", maintain_order="left").with_row_index("row", start)
+        start += len(batch)
+        held = held.slice(held["id"].index_of(batch["id"][-1]) or 0)
+
+
+def prompts_alone(prompts: Path, size: int) -> Iterator[pl.DataFrame]:
+    """The prompts as rows of their own, in the same columns: the control has no completions."""
+    start = 0
+    for batch in prompt_frames(prompts, size):
+        none = {"style": pl.lit(PLAIN), "sample": pl.lit(0, pl.Int64), "text": pl.lit(""), "finish_reason": pl.lit("stop"), "error": pl.lit("")}
+        yield batch.with_columns(**none, completion_tokens=pl.lit(0, pl.Int64)).with_row_index("row", start)
+        start += len(batch)
+
+
+def prompt_frames(path: Path, size: int) -> Iterator[pl.DataFrame]:
+    """id, task, reference, solution, choices, prompt (the plain messages), instruction (every system message's text) and
+    question (the last of the user's turns)."""
+    with path.open(encoding="utf-8") as lines:
+        styles = list(json.loads(lines.readline())["messages"])
+    messages = pa.struct([(style, MESSAGES) for style in styles])
+    strings = [(name, pa.string()) for name in ("id", "task", "reference", "solution")]
+    schema = pa.schema([*strings, ("choices", pa.list_(pa.string())), ("messages", messages)])
+    for batch in read_batches(path, schema, size):
+        plain = pl.col("messages").struct.field(PLAIN)
+        every = pl.concat_list([pl.col("messages").struct.field(style) for style in styles])
+        yield batch.select(
+            *("id", "task", "reference", "solution", "choices"),
+            prompt=plain,
+            question=contents(plain, "user").list.last(),
+            instruction=contents(every, "system").list.join("\n"),
+        )
+
+
+def contents(messages: pl.Expr, role: str) -> pl.Expr:
+    """What the messages of a role say, in order."""
+    return messages.list.filter(pl.element().struct.field("role") == role).list.eval(pl.element().struct.field("content"))
+
+
+def read_batches(path: Path, schema: pa.Schema, size: int) -> Iterator[pl.DataFrame]:
+    """The rows of a JSONL file, `size` at a time; pyarrow reads nested ones three times as fast as polars."""
+    with path.open("rb") as lines:
+        while block := b"".join(islice(lines, size)):
+            options = pyarrow.json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
+            table = pyarrow.json.read_json(io.BytesIO(block), pyarrow.json.ReadOptions(block_size=len(block)), options)
+            yield pl.DataFrame(pl.from_arrow(table))

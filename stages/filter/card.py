@@ -1,0 +1,85 @@
+"""The dataset card: what the examples are, where they come from and what was done to them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from stages.filter.params import Params
+from stages.filter.rules import RULES, Rule
+
+
+def card(told: dict[str, Any], params: Params) -> str:
+    """Markdown; nothing in it that differs between two runs over the same rows."""
+    asked = params.filter
+    labels = "the teacher's" if asked.labels == "teacher" else "the data set's own (the control)"
+    leaks = told.get("leaks")
+    lines = [
+        f"# Examples distilled from {params.dataset}",
+        "",
+        "Written by `filter`; `python -m stages.filter.show` shows the rows.",
+        "",
+        "| | |",
+        "| --- | --- |",
+        f"| source | {params.source} |",
+        f"| licence of the source | {params.licence} |",
+        f"| teacher | {params.teacher} |",
+        f"| answers | {labels} |",
+        f"| asked | {params.style}, words of the wording: {params.wording} |",
+        f"| what is learnt | {'reasoning and answer' if asked.target == 'reasoning' else 'the answer alone'}, answers in the format `{params.answer_format}` |",
+        f"| rows in | {told['rows']:,} |",
+        f"| examples | {told['kept']:,}: {told['train']:,} in train.jsonl, {told['validation']:,} in validation.jsonl |",
+        *([f"| teacher's accuracy | {told['teacher_accuracy']:.1%} of the readable replies that have a reference |"] if "teacher_accuracy" in told else []),
+        f"| words of an example's target | {', '.join(f'{name} {count}' for name, count in told['words']['after'].items())} |",
+        *label_lines(told.get("labels")),
+        "",
+        "## Rules, in order",
+        "",
+        "A row is rejected by the first rule it breaks.",
+        "",
+        "| rule | reason | setting | rows rejected |",
+        "| --- | --- | --- | --- |",
+        *(f"| {rule.group} | {rule.reason} | {setting(rule, params)} | {told['rejected'][rule.reason]:,} |" for rule in RULES),
+        "",
+        "## Contamination",
+        "",
+        contamination(leaks, params),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def label_lines(labels: dict[str, dict[str, float]] | None) -> Iterator[str]:
+    if labels:
+        for name, shares in labels.items():
+            yield f"| labels {name} | {', '.join(f'{label} {share:.1%}' for label, share in shares.items())} |"
+
+
+def contamination(leaks: dict[str, int] | None, params: Params) -> str:
+    if leaks is None:
+        return "Not looked for (`filter.contamination.action: none`)."
+    counts = f"{leaks['exact']:,} the same, {leaks['ngram']:,} with a run of words in common, {leaks['similar']:,} similar"
+    done = "were removed" if params.filter.contamination.action == "remove" else "are still among the examples"
+    return f"Rows that hold a question or a worked solution of the test split: {sum(leaks.values()):,} ({counts}); they {done}."
+
+
+def setting(rule: Rule, params: Params) -> str:
+    """The parameters that a rule depends on, as `params.yaml` names them."""
+    if not rule.is_on(params):
+        return "off"
+    section = params.filter.model_dump()
+    shown = {
+        "degenerate": ("reply.repetition", "reply.word_length"),
+        "echo": ("reply.echo",),
+        "leak": ("reply.leak_words",),
+        "overlong": ("answer.overlong",),
+        "long_summary": ("chain.length_tolerance",),
+        "unfaithful": ("chain.faithful",),
+        "disagreement": ("agreement.min_share",),
+        "judged_low": ("agreement.min_judge",),
+        "not_chosen": ("choose.which", "choose.most"),
+        "near_duplicate": ("duplicates.near", "duplicates.ngram"),
+        "same_meaning": ("duplicates.semantic",),
+        "contaminated": ("contamination.ngram", "contamination.similar"),
+        "not_selected": ("select.budget", "select.order", "select.domain", "select.quotas"),
+    }
+    names = shown.get(rule.reason, ())
+    values = [(name, section[name.split(".")[0]][name.split(".")[1]]) for name in names]
+    return ", ".join(f"{name}: {value}" for name, value in values) or "on"

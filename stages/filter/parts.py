@@ -1,0 +1,99 @@
+"""Rows read and judged one by one, batch by batch in processes: their texts go to disk, what is compared stays in memory."""
+
+import multiprocessing
+import os
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from difflib import SequenceMatcher
+from itertools import islice
+from pathlib import Path
+
+import polars as pl
+
+from stages.filter.batches import SIZE, completions_with_prompts, prompts_alone
+from stages.filter.faults import SCAFFOLDING
+from stages.filter.measures import REPEATED, measure
+from stages.filter.params import Params
+from stages.filter.reading import read_batch
+from stages.filter.rules import judge
+from stages.sampling.parent import die_with_parent
+from stages.tasks.refusal import PATTERN
+
+PROMPTS = Path("data/prompts/train.jsonl")
+COMPLETIONS = Path("data/completions/completions.jsonl")
+ON_DISK = ("row", "id", "sample", "prompt", "question", "reference", "text", "target", "is_validation")
+
+
+def read_and_judge(params: Params, scratch: Path) -> pl.DataFrame:
+    """The table of all rows in their order. It holds no texts: those are in the parts in `scratch`, with each row's `row`."""
+    is_control = params.filter.labels == "reference"
+    batches = prompts_alone(PROMPTS, SIZE) if is_control else completions_with_prompts(PROMPTS, COMPLETIONS, SIZE)
+    tables = list(in_processes(batches, params, scratch))
+    if not tables:
+        raise SystemExit(f"filter: {COMPLETIONS}: got no completions, wanted at least one; run `dvc repro generate`")
+    return pl.concat(tables)
+
+
+def in_processes(batches: Iterator[pl.DataFrame], params: Params, scratch: Path) -> Iterator[pl.DataFrame]:
+    """In order. A single batch is not worth the start of a process; more are handed out two ahead, so that they do not pile up."""
+    first = list(islice(batches, 2))
+    if len(first) < 2:
+        yield from (judge_part(batch, params, scratch) for batch in first)
+        return
+    num_processes = len(os.sched_getaffinity(0))
+    with ProcessPoolExecutor(num_processes, multiprocessing.get_context("spawn"), initializer=die_with_parent) as pool:
+        waiting: list[Future[pl.DataFrame]] = [pool.submit(judge_part, batch, params, scratch) for batch in first]
+        for batch in batches:
+            if len(waiting) > 2 * num_processes:
+                yield waiting.pop(0).result()
+            waiting.append(pool.submit(judge_part, batch, params, scratch))
+        yield from (future.result() for future in waiting)
+
+
+def judge_part(batch: pl.DataFrame, params: Params, scratch: Path) -> pl.DataFrame:
+    """Writes the batch's texts as one part, returns the rest."""
+    judged = judge(measure(read_batch(batch, params), params), params)
+    judged = judged.with_columns(evidence=evidence(judged))
+    judged.select(*ON_DISK, "reason", "detail", "evidence").write_parquet(scratch / f"{batch['row'][0]:09}.parquet", compression="lz4", statistics=False)
+    return judged.select(
+        *("row", "id", "sample", "task", "reason", "is_right", "is_validation", "random"),
+        vote=pl.when(pl.col("is_right").is_not_null()).then(pl.col("answer")),
+        words=pl.col("words").cast(pl.Int64),
+        tokens=pl.col("completion_tokens"),
+        has_private=pl.col("private").is_not_null(),
+        same=pl.concat_str("question", "target", separator="\n").str.to_lowercase().str.replace_all(r"[\W_]+", " ").hash(seed=0),
+    )
+
+
+def evidence(judged: pl.DataFrame) -> pl.Series:
+    """The text that shows the fault, "" where the words of `detail` say it all."""
+    found = judged.select(
+        pl.when(pl.col("reason") == "refusal")
+        .then(pl.col("said").str.extract(f"(?i)({PATTERN})"))
+        .when(pl.col("reason") == "scaffolding")
+        .then(pl.col("said").str.extract(f"({SCAFFOLDING})"))
+        .when(pl.col("reason") == "outside_labels")
+        .then(pl.col("outside"))
+        .otherwise(pl.lit(""))
+        .alias("evidence")
+    ).to_series()
+    looked_for = judged.with_row_index("at").filter(pl.col("reason").is_in(["degenerate", "leak"]))
+    rows = looked_for.select("at", "reason", "said", "instruction").iter_rows()
+    texts = [(at, most_repeated(said) if reason == "degenerate" else longest_run(said, told)) for at, reason, said, told in rows]
+    return found.scatter([at for at, _ in texts], [text for _, text in texts]) if texts else found
+
+
+def most_repeated(text: str) -> str:
+    """The words that come most often in a row of REPEATED, or the longest word where none come twice."""
+    words = text.split()
+    runs = [" ".join(words[i : i + REPEATED]) for i in range(len(words) - REPEATED + 1)]
+    most = max(runs, key=runs.count, default="") if len(runs) < 5_000 else runs[-1]
+    return most if runs.count(most) > 1 else max(words, key=len, default="")
+
+
+def longest_run(text: str, instruction: str) -> str:
+    """The longest run of words in the text that stands in the instruction, as the text has it."""
+    words, told = text.split(), instruction.split()
+    folded = [[word.casefold().strip(".,;:!?\"'()") for word in some] for some in (words, told)]
+    match = SequenceMatcher(None, *folded, autojunk=False).find_longest_match()
+    return " ".join(words[match.a : match.a + match.size])

@@ -1,0 +1,41 @@
+"""A budget of rows, spent by a rule over their scores."""
+
+import polars as pl
+
+from stages.filter.params import Select
+
+# what `order` and `domain` may name
+SCORES = ("id", "task", "answer", "sample", "words", "tokens", "votes", "agreement", "judge", "perplexity", "cluster", "random")
+
+
+def not_selected(rows: pl.DataFrame, asked: Select) -> pl.DataFrame:
+    """The rows to reject beyond the budget: those with the lowest `order`, and of equals the later.
+
+    A domain with a quota gets its share of the budget, as far as it has rows; the others get what is left.
+    """
+    scored = rows.select("row", order=expression(asked.order, "order", rows), domain=expression(asked.domain, "domain", rows).cast(pl.String))
+    ranked = scored.sort("order", "row", descending=[True, False], nulls_last=True).with_columns(rank=pl.int_range(1, pl.len() + 1).over("domain"))
+    unknown = set(asked.quotas) - set(ranked["domain"].unique())
+    if unknown:
+        known = ", ".join(map(str, ranked["domain"].unique().sort()[:20]))
+        raise SystemExit(f"params.yaml: filter.select.quotas: got the domain {sorted(unknown)[0]!r}, wanted one that filter.select.domain gives: {known}")
+    sizes = [int(share * asked.budget) for share in asked.quotas.values()]
+    caps = pl.DataFrame({"domain": list(asked.quotas), "cap": sizes}, schema={"domain": pl.String, "cap": pl.Int64})
+    ranked = ranked.join(caps, on="domain", how="left", maintain_order="left")
+    with_quota = ranked.filter(pl.col("rank") <= pl.col("cap"))
+    left = asked.budget - len(with_quota)
+    rest = ranked.filter(pl.col("cap").is_null()).head(max(left, 0))
+    lost = ranked.join(pl.concat([with_quota, rest]).select("row"), on="row", how="anti", maintain_order="left")
+    words = pl.format("{} is {}, not among the best {}", pl.lit(asked.order), pl.col("order").cast(pl.String).fill_null("null"), pl.lit(asked.budget))
+    return lost.select("row", reason=pl.lit("not_selected"), detail=words).sort("row")
+
+
+def expression(sql: str, name: str, rows: pl.DataFrame) -> pl.Expr:
+    """The SQL as an expression over the scores; what it gives for these rows is tried."""
+    try:
+        made = pl.sql_expr(sql)
+        rows.head(0).select(SCORES).select(made)
+    except (pl.exceptions.PolarsError, TypeError) as error:
+        reason = str(error).splitlines()[0]
+        raise SystemExit(f"params.yaml: filter.select.{name}: got {sql!r}, wanted a SQL expression over {', '.join(SCORES)} ({reason})") from None
+    return made

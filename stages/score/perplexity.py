@@ -1,0 +1,88 @@
+"""How unexpected each completion is to a model that was put the plain prompt.
+
+Perplexity is exp of the mean negative log-likelihood per token. The tokens are those that training would learn: the text, and
+what the chat template puts after it to end the turn.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from tqdm import tqdm
+
+from stages.rows.completion import Completion
+from stages.rows.prompt import PLAIN, Prompt
+from stages.sampling.request import Model
+from stages.score.passes import in_batches, load
+
+
+class Tokens(NamedTuple):
+    """Ids of prompt and completion; the completion's begin at `start`."""
+
+    ids: list[int]
+    start: int
+
+
+def to_perplexities(pairs: Iterable[tuple[Prompt, Completion]], model: Model, batch_size: int, count: int, counts: Counter[str]) -> Iterator[float | None]:
+    """One per completion, in order, 4 decimals; None where its text is empty or does not fit into the model's context.
+
+    `counts` adds up the latter as "too_long"; `count` is how many pairs there are.
+    """
+    from transformers import AutoModelForCausalLM
+
+    tokenizer, causal = load(AutoModelForCausalLM, model.name, model.revision, model.precision)
+    if tokenizer.chat_template is None:
+        raise SystemExit(f"score.perplexity: model {model.name}: its tokenizer has no chat template, wanted one that words messages; name an instruct model")
+    context = causal.config.get_text_config().max_position_embeddings
+
+    def fit(prompt: Prompt, text: str) -> Tokens | None:
+        tokens = tokenize(prompt, text, tokenizer) if text.strip() else None
+        if tokens and len(tokens.ids) > context:
+            counts["too_long"] += 1
+            return None
+        return tokens
+
+    def compute(batch: list[Tokens | None]) -> list[float | None]:
+        found = iter(batch_perplexities([row for row in batch if row], causal, tokenizer.pad_token_id))
+        return [round(next(found), 4) if row else None for row in batch]
+
+    with tqdm(total=count, unit="row", desc="perplexity", mininterval=1) as progress:
+        rows = (fit(prompt, completion.text) for prompt, completion in pairs)
+        yield from in_batches(rows, lambda row: len(row.ids) if row else 0, compute, batch_size, progress)
+
+
+def tokenize(prompt: Prompt, text: str, tokenizer: Any) -> Tokens:
+    """The plain prompt exactly as it would be served, then the completion.
+
+    Raises SystemExit if the chat template words the prompt otherwise once an answer follows: then it is unclear where the completion begins.
+    """
+    messages = [message.model_dump() for message in prompt.messages[PLAIN]]
+    served = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False)
+    whole = tokenizer.apply_chat_template([*messages, {"role": "assistant", "content": text}], return_dict=False)
+    if whole[: len(served)] != served:
+        common = next((i for i, (a, b) in enumerate(zip(served, whole, strict=False)) if a != b), min(len(served), len(whole)))
+        raise SystemExit(
+            f"score.perplexity: prompt {prompt.id}: got a chat template that words the prompt as {tokenizer.decode(served[common:])!r}, and with an answer as "
+            f"{tokenizer.decode(whole[common : common + 20])!r}, wanted the same words; name another model in params.yaml"
+        )
+    return Tokens(whole, len(served))
+
+
+def batch_perplexities(rows: list[Tokens], model: Any, pad_id: int) -> list[float]:
+    """Padded on the right and masked, so that no row sees its neighbours' length."""
+    import torch
+    import torch.nn.functional as F
+
+    if not rows:
+        return []
+    width, first = max(len(row.ids) for row in rows), min(row.start for row in rows) - 1
+    ids = torch.tensor([row.ids + [pad_id] * (width - len(row.ids)) for row in rows], device=model.device)
+    mask = torch.tensor([[1] * len(row.ids) + [0] * (width - len(row.ids)) for row in rows], device=model.device)
+    with torch.inference_mode():
+        # of the prompts that all rows share in length no logits: they are the most of the memory
+        logits = model(input_ids=ids, attention_mask=mask, use_cache=False, logits_to_keep=width - first).logits[:, first - width :]
+        losses = [
+            F.cross_entropy(expected[row.start - 1 - first : len(row.ids) - 1 - first].float(), torch.tensor(row.ids[row.start :], device=expected.device))
+            for row, expected in zip(rows, logits, strict=True)
+        ]
+    return [loss.exp().item() for loss in losses]

@@ -1,0 +1,75 @@
+"""What the judge is asked, and which replies of it are a grade."""
+
+import json
+from collections import Counter
+
+import pytest
+
+from stages.sampling.request import Place, Reply, unanswered
+from stages.score.judge import CRITERIA, REASONED, read_grade, to_grades, to_requests
+from stages.score.pairs import pair
+from tests.score.scored import COMPLETIONS, PROMPTS, prompt
+
+
+def reply(text: str, finish_reason: str = "stop") -> Reply:
+    return Reply(text, finish_reason, 1, 1, "", "")  # pyright: ignore[reportArgumentType]
+
+
+def test_only_what_ended_by_itself_is_asked_for_greedily() -> None:
+    asked = list(to_requests(pair(PROMPTS, COMPLETIONS), 512))
+    assert [request.place for request in asked] == [Place("p1", "judge", 0), Place("p1", "judge", 1), Place("p2", "judge", 2)]
+    assert {(request.temperature, request.max_tokens, request.seed) for request in asked} == {(0.0, 512, 0)}
+    assert json.loads(asked[0].schema)["properties"]["score"]["enum"] == [1, 2, 3, 4, 5]
+
+
+def test_the_judge_sees_question_and_raw_reply_and_not_the_format_that_was_asked_for() -> None:
+    (_, told), (role, shown) = next(to_requests(pair(PROMPTS[1:], COMPLETIONS[4:]), 512)).messages
+    assert (role, shown) == ("user", "<question>\nIvy has 2 shells. How many?\n</question>\n\n<reply>\n2. #### 2\n</reply>")
+    assert "Give the answer after ####." not in told + shown
+
+
+@pytest.mark.parametrize(
+    ("task", "criteria"), [("math", REASONED), ("qa", REASONED), ("summarization", CRITERIA["summarization"]), ("conversation", CRITERIA["conversation"])]
+)
+def test_each_task_has_its_criteria(task: str, criteria: str) -> None:
+    row = prompt("p2", "?", task)
+    assert criteria in next(to_requests(pair([row], COMPLETIONS[4:]), 512)).messages[0][1]
+
+
+@pytest.mark.parametrize(
+    ("text", "grade"),
+    [
+        ('{"reasoning": "fine", "score": 4}', 4.0),
+        ('```json\n{"reasoning": "fine", "score": 4}\n```', 4.0),
+        ('Here it is: {"reasoning": "fine", "score": "4"}', 4.0),
+        ('{"reasoning": "fine", "score": 4.5}', 4.5),
+        ('{"reasoning": "fine", "score": 5.0}', 5.0),
+        ('{"reasoning": "fine", "score": 5.5}', None),
+        ('{"reasoning": "fine", "score": 0}', None),
+        ('{"reasoning": "fine", "score": -3}', None),
+        ('{"reasoning": "fine", "score": "4/5"}', None),
+        ('{"reasoning": "fine", "score": "four"}', None),
+        ('{"reasoning": "fine", "score": true}', None),
+        ('{"reasoning": "fine", "score": [4]}', None),
+        ('{"reasoning": "fine", "score": NaN}', None),
+        ('{"reasoning": "4"}', None),
+        ("[4]", None),
+        ("4", None),
+        ("I would give it a 4.", None),
+        ("", None),
+    ],
+)
+def test_a_grade_is_read_and_never_guessed(text: str, grade: float | None) -> None:
+    assert read_grade(reply(text)) == grade
+
+
+def test_a_judge_that_was_cut_off_gave_no_grade() -> None:
+    assert read_grade(reply('{"reasoning": "fine", "score": 4', "length")) is None
+
+
+def test_grades_stand_where_their_completions_do_and_what_became_of_them_is_counted() -> None:
+    replies = [reply('{"score": 4}'), reply("no"), unanswered("HTTP 400: x")]
+    counts: Counter[str] = Counter()
+    found = to_grades(COMPLETIONS, ((Place("", "judge", 0), one) for one in replies), counts)
+    assert list(found) == [4.0, None, None, None, None]
+    assert counts == {"judged": 1, "unreadable": 1, "unanswered": 1}
