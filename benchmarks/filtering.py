@@ -6,10 +6,11 @@ drawn at random from the unfiltered. A seed is that of training and of the draw.
 """
 
 import argparse
+import json
 import subprocess
 from statistics import fmean
 
-from dvc.api import metrics_show
+from dvc.api import read
 
 OFF = [
     *("filter.verify=none", "filter.reply.refusal=false", "filter.reply.language=false", "filter.reply.repetition=1.0", "filter.reply.word_length=0"),
@@ -22,9 +23,8 @@ def experiment(name: str, overrides: list[str]) -> dict[str, float]:
     """Rows learnt from, and the share of the test questions that each student answers right, asked plainly."""
     sets = [part for override in overrides for part in ("-S", override)]
     subprocess.run(["dvc", "exp", "run", "--temp", "--quiet", "--force", "-n", name, *sets], check=True)
-    found = metrics_show(rev=name)
-    evaluate, filtered = found["metrics/evaluate.json"], found["metrics/filter.json"]["filter"]
-    return {"rows": filtered["kept"], "8b": evaluate["8b"]["plain"], "70b": evaluate["70b"]["plain"]}
+    evaluate, filtered = (json.loads(read(f"metrics/{stage}.json", rev=name)) for stage in ("evaluate", "filter"))
+    return {"rows": filtered["filter"]["kept"], "8b": evaluate["8b"]["plain"], "70b": evaluate["70b"]["plain"]}
 
 
 def main() -> None:
