@@ -4,6 +4,7 @@ import json
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -27,11 +28,10 @@ def main() -> None:
     params = load()
     shutil.rmtree(SCRATCH, ignore_errors=True)
     SCRATCH.mkdir(parents=True)
-    started = time.monotonic()
+    log = timed()
     rows = votes(with_scores(read_and_judge(params, SCRATCH), params))
-    log("rules about single rows", started)
-    found, leaked = weigh(rows.filter(pl.col("reason").is_null()), params, SCRATCH)
-    log("rules about all rows", started)
+    log(f"{len(rows):,} rows read, {len(rows) - rows['reason'].null_count():,} rejected by themselves")
+    found, leaked = weigh(rows.filter(pl.col("reason").is_null()), params, SCRATCH, log)
     verdicts = rows.select("row", "reason").update(found.select("row", "reason"), on="row")
     rows = rows.with_columns(reason=verdicts["reason"])
     told = report(rows, leaked, params)
@@ -46,7 +46,8 @@ def main() -> None:
     write_report(told, Path("metrics"))
     (OUT / "README.md").write_text(card(told, params))
     shutil.rmtree(SCRATCH)
-    log(f"filter: {json.dumps(told)}", started)
+    log("written")
+    print(f"filter: {json.dumps(told)}", file=sys.stderr)
 
 
 def with_scores(rows: pl.DataFrame, params: Params) -> pl.DataFrame:
@@ -78,8 +79,16 @@ def write_examples(rows: pl.DataFrame, file: BinaryIO) -> None:
     rows.select("id", "sample", "prompt", completion=pl.concat_list(target)).write_ndjson(file)
 
 
-def log(what: str, started: float) -> None:
-    print(f"{time.monotonic() - started:7.1f} s  {what}", file=sys.stderr)
+def timed() -> Callable[[str], None]:
+    """A log whose lines begin with the seconds since the last one."""
+    last = [time.monotonic()]
+
+    def log(what: str) -> None:
+        now = time.monotonic()
+        print(f"filter: {now - last[0]:6.1f} s  {what}", file=sys.stderr)
+        last[0] = now
+
+    return log
 
 
 if __name__ == "__main__":

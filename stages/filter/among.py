@@ -27,12 +27,13 @@ def texts_of(rows: pl.DataFrame, scratch: Path, *columns: str) -> Iterator[pl.Da
         yield pl.read_parquet(path, columns=["row", *columns]).filter(pl.col("row").is_in(rows["row"].implode()))
 
 
-def weigh(rows: pl.DataFrame, params: Params, scratch: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
+def weigh(rows: pl.DataFrame, params: Params, scratch: Path, log: Callable[[str], None]) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The rows that no rule has rejected so far -> (FOUND of those that these rules reject, all leaks found, removed or not)."""
     found = [pl.DataFrame(schema=FOUND)]
     leaked = pl.DataFrame(schema=LEAK)
 
     def reject(some: pl.DataFrame) -> pl.DataFrame:
+        log(", ".join(f"{count:,} {reason}" for reason, count in some["reason"].value_counts(sort=True).iter_rows()) or "none rejected")
         found.append(some.select([pl.col(name) if name in some.columns else pl.lit("").alias(name) for name in FOUND]).cast(FOUND))
         return rows.join(some, on="row", how="anti", maintain_order="left")
 

@@ -1,5 +1,6 @@
 """Whether a chain of density was carried out (Adams et al., arXiv 2309.04269, section 2 and figure 2)."""
 
+import re
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -46,8 +47,10 @@ def lost_entities(counts: list[int]) -> str | None:
 
 def unfaithful(entities: set[str], article: str, share: float) -> str | None:
     """An entity that is not in the article was made up."""
-    is_there = contained(article)
-    strangers = sorted(entity for entity in entities if not is_there(entity))
+    folded = article.casefold()
+    missed = [entity for entity in entities if not re.search(rf"(?<!\w){re.escape(entity)}(?!\w)", folded)]
+    is_there = contained(article) if missed else bool  # its tokens cost a hundred times as much
+    strangers = sorted(entity for entity in missed if not is_there(entity))
     if len(strangers) <= (1 - share) * len(entities):
         return None
     return f"{len(strangers)} of {len(entities)} entities are not in the article: {', '.join(strangers)}"

@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from stages.filter.language import UNKNOWN, languages
 from stages.filter.ngrams import overlap, repeated_share, shared, words
 from stages.filter.params import Params
 
@@ -11,7 +12,7 @@ ECHOED = 3
 
 def measure(batch: pl.DataFrame, params: Params) -> pl.DataFrame:
     """The batch, read, with `said` (what the reply says, without the wrapping of its format), `words` (of the target), `reasoning_words`,
-    `longest_word` (characters), `repeated`, `echoed` (shares) and `leaked` (distinct n-grams)."""
+    `longest_word` (characters), `repeated`, `echoed` (shares), `leaked` (distinct n-grams), `reply_language` and `question_language`."""
     limits = params.filter.reply
     read = pl.concat_str([pl.col("reasoning").fill_null(""), pl.col("answer")], separator="\n")
     said = pl.when(pl.col("answer").is_not_null()).then(read).otherwise(pl.col("text"))
@@ -23,8 +24,19 @@ def measure(batch: pl.DataFrame, params: Params) -> pl.DataFrame:
     )
     spoken, asked = (batch.select(words(pl.col(column))).to_series() for column in ("said", "question"))
     told = batch.select(words(pl.col("instruction").fill_null(""))).to_series()
+    spoken_in, asked_in = of_reply_and_question(batch) if limits.language else (pl.lit(UNKNOWN), pl.lit(UNKNOWN))
     return batch.with_columns(
+        reply_language=spoken_in,
+        question_language=asked_in,
         repeated=pl.Series(repeated_share(spoken, REPEATED)),
         echoed=pl.Series(overlap(asked, spoken, ECHOED)),
         leaked=pl.Series(shared(told, spoken, limits.leak_words) if limits.leak_words else [0] * len(batch), dtype=pl.Int64),
     )
+
+
+def of_reply_and_question(batch: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
+    """Their languages. A question's is looked for once, however many replies it has."""
+    replies = languages(batch.select(pl.when(pl.col("finish_reason") == "stop").then("said")).to_series())
+    questions = batch.select("question").unique(maintain_order=True)
+    found = questions.with_columns(found=languages(questions["question"]))
+    return replies, batch.join(found, on="question", how="left", maintain_order="left")["found"]

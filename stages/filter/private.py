@@ -9,7 +9,7 @@ from detect_secrets.plugins.base import BasePlugin
 from stdnum import luhn
 
 EMAIL = re.compile(r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+\b")
-CARD = re.compile(r"(?<![\d.])[3-6](?:[ -]?\d){12,18}(?![\d.])")  # 13 to 19 digits, ISO/IEC 7812
+CARD = re.compile(r"(?<![\d.])[3-6](?:[ -]?\d){12,18}(?!\d|\.\d)")  # 13 to 19 digits, ISO/IEC 7812
 MAYBE_PHONE = re.compile(r"\d[\d\s().-]{5,}\d")
 MAYBE_KEY = re.compile(r"[\w.+/-]{16,}|PRIVATE KEY")
 # what detect-secrets knows by its form; its detectors that guess by entropy, or by a word before, find keys in prose

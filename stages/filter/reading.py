@@ -6,12 +6,11 @@ from typing import Any
 import polars as pl
 
 from stages.filter.chain import ChainFaults, chain_faults
-from stages.filter.language import UNKNOWN, language
 from stages.filter.params import Params
 from stages.filter.private import private_data
 from stages.filter.reasoning import contradiction
 from stages.tasks.answers import TASKS
-from stages.tasks.reply import Asked, Reading, named
+from stages.tasks.reply import Asked, named
 
 READ = {
     "reasoning": pl.String,  # null where the task has none that could be learnt, or the reply is unreadable
@@ -23,8 +22,6 @@ READ = {
     "long_summary": pl.String,
     "lost_entities": pl.String,
     "unfaithful": pl.String,
-    "reply_language": pl.String,
-    "question_language": pl.String,
     "private": pl.String,
     "target": pl.String,  # what would be learnt
     "random": pl.Float64,  # in [0, 1), the same for a row whatever other rows there are
@@ -48,7 +45,7 @@ def from_reply(
     reading = task.read(text, asked) if ended else None
     if reading is None:
         outside = no_label(text, asked, task.LABELS) if ended and task.LABELS else None
-        return None, None, None, outside, None, *ChainFaults(), *languages(text, question, ended, params), None, None, *draws(id, sample, params)
+        return None, None, None, outside, None, *ChainFaults(), None, None, *draws(id, sample, params)
     learnt = reading.reasoning if params.filter.target == "reasoning" else ""
     contradicts = contradiction(reading.reasoning, reading.answer, name, asked) if reading.reasoning and params.filter.answer.contradiction else None
     target = task.write(learnt or "", reading.answer, params.answer_format)
@@ -59,7 +56,6 @@ def from_reply(
         None,
         contradicts,
         *(chain_faults(text, question, params) if style == "cod" else ChainFaults()),
-        *languages(said(reading), question, ended, params),
         private_data(target) if params.filter.private != "none" else None,
         target,
         *draws(id, sample, params),
@@ -83,17 +79,7 @@ def from_reference(
     reasoning = solution if teaches_reasoning else ""
     target = task.write(reasoning, answer, params.answer_format)
     private = private_data(target) if params.filter.private != "none" else None
-    return reasoning, answer, None, None, None, *ChainFaults(), UNKNOWN, UNKNOWN, private, target, *draws(id, sample, params)
-
-
-def said(reading: Reading) -> str:
-    return f"{reading.reasoning or ''}\n{reading.answer}"
-
-
-def languages(text: str, question: str, ended: bool, params: Params) -> tuple[str, str]:
-    """Of the reply and of the question, which is looked at only where the reply's is known."""
-    found = language(text) if ended and params.filter.reply.language else UNKNOWN
-    return found, language(question) if found != UNKNOWN else UNKNOWN
+    return reasoning, answer, None, None, None, *ChainFaults(), private, target, *draws(id, sample, params)
 
 
 def no_label(text: str, asked: Asked, labels: Any) -> str | None:

@@ -9,6 +9,7 @@ from stages.tasks.reply import Asked
 
 # the number after the last "=" of a step, whose calculator annotation may stand between, and no next term of a sum
 RESULT = re.compile(r"=\s*(?:<<[^<>]*>>)?\s*([-\u2212]?\s*[$€£]?\s*[-\u2212]?\d[\d,]*(?: \d{3}\b)*(?:\.\d+)?(?:/\d+)?)(?!\d*\s*[-+*/×÷=]\s*[\d$(])")
+NAMED = re.compile(r"answer|choice|option|label|boxed", re.IGNORECASE)  # without one of them no answer is named
 NUMBER = re.compile(r"[\d][\d,.]*")
 
 
@@ -19,7 +20,7 @@ def contradiction(reasoning: str, answer: str, task: str, asked: Asked) -> str |
     in another result. On the 7,473 solutions of GSM8K's train split, which people wrote, the second finds 12, nearly all
     faults of the data set; rounded results, and cents for dollars, are none.
     """
-    named = TASKS[task].read(reasoning, asked._replace(bare_number=False))
+    named = TASKS[task].read(reasoning, asked._replace(bare_number=False)) if NAMED.search(reasoning) else None
     if named is not None and named.answer != answer:
         return f"the reasoning says {named.answer}, the answer is {answer}"
     result = last_result(reasoning) if task == "math" else None

@@ -18,7 +18,7 @@ def report(rows: pl.DataFrame, leaked: pl.DataFrame, params: Params) -> dict[str
     """Of the table of all rows, `reason` null for those that are kept."""
     kept = rows.filter(pl.col("reason").is_null())
     num_rejected = dict(rows["reason"].drop_nulls().value_counts().iter_rows())
-    labels = any(TASKS[task].LABELS for task in rows["task"].unique())
+    labelled = [task for task, reads in TASKS.items() if reads.LABELS]
     told: dict[str, Any] = {
         "rows": len(rows),
         "kept": len(kept),
@@ -29,8 +29,8 @@ def report(rows: pl.DataFrame, leaked: pl.DataFrame, params: Params) -> dict[str
     right = rows["is_right"].drop_nulls()
     if len(right) and params.filter.labels == "teacher":
         told["teacher_accuracy"] = round(float(right.mean()), 4)  # pyright: ignore[reportArgumentType]
-    if labels and params.filter.labels == "teacher":
-        told["labels"] = {"before": shares(rows["vote"]), "after": shares(kept["vote"])}
+    if rows["task"].is_in(labelled).any() and params.filter.labels == "teacher":
+        told["labels"] = {when: shares(some.filter(pl.col("task").is_in(labelled))["vote"]) for when, some in (("before", rows), ("after", kept))}
     told["words"] = {"before": percentiles(rows["words"]), "after": percentiles(kept["words"])}
     if params.filter.contamination.action != "none":
         told["leaks"] = {rule: int((leaked["rule"] == rule).sum()) for rule in ("exact", "ngram", "similar")}

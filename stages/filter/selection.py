@@ -13,6 +13,7 @@ def not_selected(rows: pl.DataFrame, asked: Select) -> pl.DataFrame:
 
     A domain with a quota gets its share of the budget, as far as it has rows; the others get what is left.
     """
+    rows = rows.with_columns(answer="vote")
     scored = rows.select("row", order=expression(asked.order, "order", rows), domain=expression(asked.domain, "domain", rows).cast(pl.String))
     ranked = scored.sort("order", "row", descending=[True, False], nulls_last=True).with_columns(rank=pl.int_range(1, pl.len() + 1).over("domain"))
     unknown = set(asked.quotas) - set(ranked["domain"].unique())

@@ -1,0 +1,162 @@
+"""The stage itself, on rows with planted faults: each is found under its own reason, and each rule's switch moves its own count alone."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from dvc.utils.hydra import apply_overrides
+
+from benchmarks.planted import KINDS, write
+from stages.filter.__main__ import main
+from stages.rows.example import Example, Rejected
+from tests.architecture.closure import ROOT
+
+NUM_ROWS = 1_000  # of these 900 are clean and 4 of each kind, 3 or 5 of the few at the ends
+EVERY_RULE = ("private=reject", "contamination.action=remove", "agreement.min_judge=3.0")
+CHAIN = ("profiles.laptop.prompts.num_summaries=2", "profiles.laptop.prompts.summary_words=20")
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("planted")
+    write(folder, NUM_ROWS, seed=3)
+    return folder
+
+
+@pytest.fixture
+def run(planted: Path, monkeypatch: pytest.MonkeyPatch):
+    """overrides of the section filter -> the report of the stage, which has run in `planted`"""
+
+    def run(*overrides: str) -> dict:
+        shutil.copy(ROOT / "params.yaml", planted)
+        apply_overrides(str(planted / "params.yaml"), [*CHAIN, *(f"filter.{override}" for override in overrides)])
+        monkeypatch.chdir(planted)
+        main()
+        return json.loads((planted / "metrics/filter.json").read_text())["filter"]
+
+    return run
+
+
+def rejected(folder: Path) -> list[Rejected]:
+    return [Rejected.model_validate_json(line) for line in (folder / "data/filtered/rejected.jsonl").open(encoding="utf-8")]
+
+
+def kept(folder: Path) -> list[Example]:
+    return [Example.model_validate_json(line) for name in ("train", "validation") for line in (folder / f"data/filtered/{name}.jsonl").open(encoding="utf-8")]
+
+
+def test_every_planted_fault_is_found_under_its_own_reason_and_no_clean_row_is_lost(run, planted: Path) -> None:
+    report = run(*EVERY_RULE)
+    found = Counter((row.id.split("-")[0], row.reason) for row in rejected(planted))
+    assert set(found) == {(kind, kind) for kind in KINDS}
+    assert found.total() == NUM_ROWS / 10
+    assert report["rejected"] == {reason: found[reason, reason] for reason in report["rejected"]}
+    assert {row.id.split("-")[0] for row in kept(planted)} == {"clean"}
+    assert len(kept(planted)) == report["kept"] == report["train"] + report["validation"] == NUM_ROWS * 9 / 10
+
+
+SWITCHES = {
+    "refusal": "reply.refusal=false",
+    "language": "reply.language=false",
+    "degenerate": "reply.repetition=1.0",
+    "echo": "reply.echo=1.0",
+    "leak": "reply.leak_words=0",
+    "scaffolding": "reply.scaffolding=false",
+    "wrong": "verify=none",
+    "contradiction": "answer.contradiction=false",
+    "overlong": "answer.overlong=0.0",
+    "missing_steps": "chain.steps=false",
+    "long_summary": "chain.length_tolerance=0.0",
+    "lost_entities": "chain.lost_entities=false",
+    "unfaithful": "chain.faithful=0.0",
+    "private": "private=none",
+    "judged_low": "agreement.min_judge=0.0",
+    "duplicate": "duplicates.exact=false",
+    "near_duplicate": "duplicates.near=1.0",
+    "contaminated": "contamination.action=report",
+}
+# a row that one rule lets go may break a later one: a refusal has no answer, an exact duplicate is a near one too
+NEXT = {"refusal": "unreadable", "duplicate": "near_duplicate"}
+
+
+def test_each_switch_moves_its_own_count_alone(run) -> None:
+    every = run(*EVERY_RULE)["rejected"]
+    for reason, switch in SWITCHES.items():
+        off = run(*EVERY_RULE, switch)["rejected"]
+        moved = {name: off[name] - every[name] for name in every if off[name] != every[name]}
+        expected = {reason: -every[reason]} | ({NEXT[reason]: every[reason]} if reason in NEXT else {})
+        assert moved == expected, f"{switch}: {moved}"
+
+
+def test_a_budget_is_filled_and_the_evidence_is_there(run, planted: Path) -> None:
+    report = run(*EVERY_RULE, "select.budget=500")
+    assert (report["kept"], report["rejected"]["not_selected"]) == (500, 400)
+    rows = {row.reason: row for row in rejected(planted)}
+    assert rows["not_selected"].detail.endswith(", not among the best 500")
+    assert rows["refusal"].evidence.startswith(("I'm sorry", "I cannot", "As an AI", "Sorry"))
+    assert rows["leak"].evidence == "First reason step by step, in at most 150 words."
+    assert rows["scaffolding"].evidence in ("<|eot_id|>", "```", "[/INST]")
+    assert rows["outside_labels"].evidence in ("perhaps", "related", "maybe so")
+    assert rows["degenerate"].evidence in rows["degenerate"].text
+    original = rows["duplicate"].evidence
+    assert original.startswith("clean-")
+    assert rows["duplicate"].detail == f"of {original} sample 0 (the same)"
+    assert "of test row test-" in rows["contaminated"].detail
+    assert len(rows["contaminated"].evidence.split()) > 12
+
+
+def test_leaks_are_reported_with_their_text_and_kept_where_params_say_so(run, planted: Path) -> None:
+    report = run("contamination.action=report")
+    leaks = [json.loads(line) for line in (planted / "data/filtered/leaks.jsonl").open()]
+    assert {leak["id"].split("-")[0] for leak in leaks} == {"contaminated"}
+    assert sum(report["leaks"].values()) == len(leaks) == 4
+    assert {leak["id"] for leak in leaks} <= {row.id for row in kept(planted)}
+    assert all(leak["matched"] for leak in leaks)
+
+
+def test_the_card_tells_source_rules_and_counts(run, planted: Path) -> None:
+    report = run(*EVERY_RULE)
+    card = (planted / "data/filtered/README.md").read_text()
+    assert "| source | data/sets/laptop-math |" in card
+    assert f"| examples | {report['kept']:,}: {report['train']:,} in train.jsonl" in card
+    assert "| duplicate | near_duplicate | duplicates.near: 0.8, duplicates.ngram: 3 | 4 |" in card
+    assert "| choice | not_chosen | off | 0 |" in card
+    assert "they were removed." in card
+
+
+def test_the_waterfall_goes_from_all_rows_to_the_kept(run, planted: Path) -> None:
+    report = run(*EVERY_RULE)
+    steps = [line.split(",") for line in (planted / "metrics/waterfall.csv").read_text().splitlines()]
+    assert steps[0] == ["step", "rows", "from", "to"]
+    assert [step[0] for step in steps[1:]] == ["rows in", *report["rejected"], "kept"]
+    assert steps[1][1:] == ["1000", "0", "1000"]
+    assert all(int(rows) == int(above) - int(below) for _, rows, below, above in steps[2:-1])
+    assert all(before[2] == after[3] for before, after in pairwise(steps[2:-1])), "each bar begins where the last one ends"
+    assert steps[-1][1:] == ["900", "0", "900"]
+
+
+def test_nothing_left_is_one_clear_error(run) -> None:
+    with pytest.raises(SystemExit, match=r"filter: all 1000 rows were rejected \(.*'judged_low': 9\d\d.*\), wanted at least one to learn from; see `filter`"):
+        run(*EVERY_RULE, "agreement.min_judge=5.0")
+
+
+def test_any_number_of_threads_gives_the_same_bytes(tmp_path: Path) -> None:
+    """25,000 rows are two batches, so processes take part as well."""
+    write(tmp_path, 25_000, seed=4)
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    apply_overrides(str(tmp_path / "params.yaml"), [*CHAIN, "filter.choose.which=diverse", "filter.select.budget=10000"])
+    digests = []
+    for threads in ("1", "2"):
+        environment = os.environ | {"PYTHONPATH": str(ROOT), "POLARS_MAX_THREADS": threads}
+        subprocess.run([sys.executable, "-m", "stages.filter"], cwd=tmp_path, env=environment, check=True, capture_output=True)
+        files = sorted([*(tmp_path / "data/filtered").iterdir(), *(tmp_path / "metrics").iterdir()])
+        digests.append({file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files})
+    assert digests[0] == digests[1]
+    assert set(digests[0]) == {"README.md", "leaks.jsonl", "rejected.jsonl", "train.jsonl", "validation.jsonl", "filter.json", "waterfall.csv"}
