@@ -52,7 +52,7 @@ def problem(draw: random.Random) -> Row:
     name, noun, a, b, c = draw.choice(NAMES), draw.choice(NOUNS), draw.randint(2, 99), draw.randint(2, 99), draw.randint(2, 99)
     question = (
         f"{sentences(draw, 2)} {name} has {a} {noun}s. {sentences(draw, 1)} Then {name} buys {b} more at the {draw.choice(PLACES)}. {sentences(draw, 1)} "
-        f"Another {c} come from {draw.choice(CITIES)}. How many are there?"
+        f"Another {c} come from {draw.choice(CITIES)}. How many {noun}s does {name} own?"
     )
     first = f"{name} starts with {a} {noun}s. {sentences(draw, 1)} Bought are {b}, so {a} + {b} = {a + b}."
     steps = f"{first}\n{sentences(draw, 1)} In all {a + b} + {c} = {a + b + c}."
@@ -105,7 +105,7 @@ FAULTS: dict[str, Callable[[random.Random], Row]] = {
     "empty": with_reply(problem, lambda row, draw: draw.choice(["", " ", "\n\n"])),
     "refusal": with_reply(problem, lambda row, draw: draw.choice(REFUSALS)),
     "language": math(lambda row, draw: draw.choice(FOREIGN)),
-    "degenerate": math(lambda row, draw: row.solution + f" Then we look at the {draw.choice(NOUNS)} again." * draw.randint(12, 40)),
+    "degenerate": math(lambda row, draw: row.solution + f" Then we look at the {draw.choice(NOUNS)} again." * draw.randint(12, 25)),
     "echo": math(lambda row, draw: row.question),
     "leak": math(lambda row, draw: f"{row.solution} First reason step by step, in at most 150 words."),
     "scaffolding": math(lambda row, draw: f"{row.solution} {draw.choice(['<|eot_id|>', '```json', '[/INST]'])}"),
