@@ -182,10 +182,15 @@ def excerpt(text: str, limit: int, pattern: re.Pattern[str] | None) -> str:
 def print_counts(console: Console, report: dict[str, Any], counts: dict[str, int]) -> None:
     width = max(map(len, [*counts, "rows in"]))
     console.print(Text(f"{'rows in':{width}}{report['rows']:>12,}", "bold"), soft_wrap=True)
+    nothing = ", ".join(name for name, count in counts.items() if not count and name != "kept")
     for name, count in counts.items():
-        style = "green" if name == "kept" else "" if count else "dim"
+        if not count and name != "kept":
+            continue
+        style = "green" if name == "kept" else ""
         split = f"   {report['train']:,} to train, {report['validation']:,} to validate" if name == "kept" else ""
         console.print(Text(f"{name:{width}}{count:>12,}{100 * count / max(report['rows'], 1):>7.1f} %{split}", style), soft_wrap=True)
+    if nothing:
+        console.print(Text(f"no row: {nothing}", "dim"), soft_wrap=not console.is_terminal)
 
 
 def print_row(console: Console, row: Row, whole: bool) -> None:

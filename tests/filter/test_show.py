@@ -43,10 +43,10 @@ def embedded(page: Path) -> dict[str, Any]:
 
 THREE = """\
 rows in                  4
-cut_off                  0    0.0 %
 wrong                    2   50.0 %
 near_duplicate           1   25.0 %
 kept                     1   25.0 %   1 to train, 0 to validate
+no row: cut_off
 
 3 of these rows, drawn at random and evenly by reason (seed 1):
 
