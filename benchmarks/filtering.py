@@ -22,7 +22,8 @@ OFF = [
 def experiment(name: str, overrides: list[str]) -> dict[str, float]:
     """Rows learnt from, and the share of the test questions that each student answers right, asked plainly."""
     sets = [part for override in overrides for part in ("-S", override)]
-    subprocess.run(["dvc", "exp", "run", "--temp", "--quiet", "--force", "-n", name, *sets], check=True)
+    subprocess.run(["dvc", "exp", "remove", "--quiet", name], check=False, stderr=subprocess.DEVNULL)
+    subprocess.run(["dvc", "exp", "run", "--temp", "--quiet", "-n", name, *sets], check=True)
     evaluate, filtered = (json.loads(read(f"metrics/{stage}.json", rev=name)) for stage in ("evaluate", "filter"))
     return {"rows": filtered["filter"]["kept"], "8b": evaluate["8b"]["plain"], "70b": evaluate["70b"]["plain"]}
 
