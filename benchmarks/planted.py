@@ -20,9 +20,10 @@ places market school library garden station harbour museum bakery village castle
 verbs sees counts carries cleans paints borrows finds brings sorts wraps packs hides shows weighs lends returns checks stores
 which the one every some another her his
 where at behind near before inside outside
+syllables ba be bo da de do fa fe fo ga ge go ka ke ko la le lo ma me mo na ne no pa pe po ra re ro sa se so ta te to va ve vo
 cities Rome Oslo Lima Cairo Paris Delhi Quito Dakar Seoul Tunis Hanoi Turin Basel Porto Kyoto Izmir Gdansk Malmo
 """
-NAMES, ADJECTIVES, NOUNS, PLACES, VERBS, WHICH, WHERE, CITIES = (line.split()[1:] for line in WORDS.strip().splitlines())
+NAMES, ADJECTIVES, NOUNS, PLACES, VERBS, WHICH, WHERE, SYLLABLES, CITIES = (line.split()[1:] for line in WORDS.strip().splitlines())
 REFUSALS = ("I'm sorry, but I can't help with that.", "I cannot answer this question.", "As an AI language model, I have no pens.", "Sorry, no.")
 FOREIGN = (
     "Primero contamos las cosas que tenía al principio y después sumamos las que recibió en el mercado, así que ahora tiene más que antes.",
@@ -44,8 +45,13 @@ class Row(NamedTuple):
 
 
 def sentences(draw: random.Random, count: int) -> str:
-    parts = (NAMES, VERBS, WHICH, ADJECTIVES, NOUNS, WHERE, ("the",), ADJECTIVES, PLACES)
-    return " ".join(" ".join(draw.choice(some) for some in parts) + "." for _ in range(count))
+    """Each of somebody else, so that there are rare words in it, as in real texts."""
+    return " ".join(f"{draw.choice(NAMES)} {''.join(draw.choices(SYLLABLES, k=4)).title()}{sentence(draw)}" for _ in range(count))
+
+
+def sentence(draw: random.Random) -> str:
+    parts = (("",), VERBS, WHICH, ADJECTIVES, NOUNS, WHERE, ("the",), ADJECTIVES, PLACES)
+    return " ".join(draw.choice(some) for some in parts) + "."
 
 
 def problem(draw: random.Random) -> Row:

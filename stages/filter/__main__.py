@@ -5,6 +5,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,6 +22,7 @@ from stages.filter.rules import RULES
 OUT = Path("data/filtered")
 SCORES = Path("data/scores/scores.jsonl")
 SCRATCH = Path(".potstill/filter")  # the rows' texts, while the stage runs
+FILES = ("train", "validation", "rejected", "private")  # private: what params only want reported
 GROUPS = {rule.reason: rule.group for rule in RULES}
 
 
@@ -63,7 +65,8 @@ def with_scores(rows: pl.DataFrame, params: Params) -> pl.DataFrame:
 def write_rows(found: pl.DataFrame) -> None:
     """Part by part, in the order of the rows."""
     OUT.mkdir(parents=True, exist_ok=True)
-    with (OUT / "train.jsonl").open("wb") as train, (OUT / "validation.jsonl").open("wb") as validation, (OUT / "rejected.jsonl").open("wb") as rejected:
+    with ExitStack() as files:
+        train, validation, rejected, private = (files.enter_context((OUT / f"{name}.jsonl").open("wb")) for name in FILES)
         for path in sorted(SCRATCH.glob("*.parquet")):
             part = pl.read_parquet(path).update(found, on="row")
             kept, lost = part.filter(pl.col("reason").is_null()), part.filter(pl.col("reason").is_not_null())
@@ -71,6 +74,7 @@ def write_rows(found: pl.DataFrame) -> None:
             write_examples(kept.filter("is_validation"), validation)
             group = pl.col("reason").replace_strict(GROUPS)
             lost.select("id", "sample", group.alias("rule"), "reason", "detail", "evidence", "question", "reference", "text").write_ndjson(rejected)
+            kept.filter(pl.col("private").is_not_null()).select("id", "sample", "private").write_ndjson(private)
 
 
 def write_examples(rows: pl.DataFrame, file: BinaryIO) -> None:

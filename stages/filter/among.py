@@ -81,4 +81,5 @@ def reject_copies(rows: pl.DataFrame, copies: pl.DataFrame, reason: str, how: st
 def test_texts() -> pl.DataFrame:
     """id, question, solution: of a question without a worked solution the reference, which a summary is."""
     solution = pl.when(pl.col("solution") == "").then(pl.col("reference")).otherwise(pl.col("solution"))
-    return pl.concat(prompt_frames(TEST, SIZE)).select("id", "question", solution=solution)
+    none = pl.DataFrame(schema=dict.fromkeys(("id", "question", "solution"), pl.String))
+    return pl.concat([none, *(frame.select("id", "question", solution=solution) for frame in prompt_frames(TEST, SIZE))])

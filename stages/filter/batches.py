@@ -56,10 +56,11 @@ def prompts_alone(prompts: Path, size: int) -> Iterator[pl.DataFrame]:
 
 
 def prompt_frames(path: Path, size: int) -> Iterator[pl.DataFrame]:
-    """id, task, reference, solution, choices, prompt (the plain messages), instruction (every system message's text) and
-    question (the last of the user's turns)."""
+    """id, task, reference, solution, choices, prompt (the plain messages), question (all turns but the
+    system's) and instruction (the system's of every style)."""
     with path.open(encoding="utf-8") as lines:
-        styles = list(json.loads(lines.readline())["messages"])
+        first = lines.readline()
+    styles = list(json.loads(first)["messages"]) if first else [PLAIN]
     messages = pa.struct([(style, MESSAGES) for style in styles])
     strings = [(name, pa.string()) for name in ("id", "task", "reference", "solution")]
     schema = pa.schema([*strings, ("choices", pa.list_(pa.string())), ("messages", messages)])
@@ -69,14 +70,14 @@ def prompt_frames(path: Path, size: int) -> Iterator[pl.DataFrame]:
         yield batch.select(
             *("id", "task", "reference", "solution", "choices"),
             prompt=plain,
-            question=contents(plain, "user").list.last(),
-            instruction=contents(every, "system").list.join("\n"),
+            question=contents(plain, pl.element().struct.field("role") != "system"),
+            instruction=contents(every, pl.element().struct.field("role") == "system"),
         )
 
 
-def contents(messages: pl.Expr, role: str) -> pl.Expr:
-    """What the messages of a role say, in order."""
-    return messages.list.filter(pl.element().struct.field("role") == role).list.eval(pl.element().struct.field("content"))
+def contents(messages: pl.Expr, which: pl.Expr) -> pl.Expr:
+    """What these messages say, in order."""
+    return messages.list.filter(which).list.eval(pl.element().struct.field("content")).list.join("\n")
 
 
 def read_batches(path: Path, schema: pa.Schema, size: int) -> Iterator[pl.DataFrame]:

@@ -5,8 +5,9 @@ of all n-grams, two sets with Jaccard t share one among the first s - ceil(t s) 
 from rare to frequent, so that few texts meet. A meeting at ranks i and j leaves an overlap of min(s - i, s' - j) at most,
 where t / (1 + t) (s + s') is needed (the positional filter of PPJoin, Xiao et al. 2008). What is left is compared in full.
 
-An n-gram within the prefixes of many texts brings each of them together with the first `window` of these only: a bound on
-the cost of templated texts. Up to it nothing is missed.
+An n-gram within the prefixes of up to `window` texts brings all of them together, so that nothing is missed; one of more
+brings each together with the first LEADERS of these only. That bounds the cost of templated texts, and still finds the
+many copies of one text.
 """
 
 from collections.abc import Iterable, Iterator
@@ -22,6 +23,7 @@ SKETCH_BITS = 22
 RARITY_BITS = 8
 RANK_BITS = 8
 AT_ONCE = 1 << 16  # meetings: times the window, the bound on pairs in memory
+LEADERS = 4
 PAIRS_AT_ONCE = 1 << 13
 TEXTS_AT_ONCE = 1 << 12  # a thread's turn; at most BLOCK
 SCHEMA = {"position": pl.UInt32, "of": pl.UInt32, "jaccard": pl.Float64}
@@ -137,13 +139,14 @@ def meetings(met: np.ndarray, starts: np.ndarray, threshold: float, window: int)
     rows = (members & np.uint64((1 << int(shift)) - 1)) >> np.uint64(RANK_BITS)
     ranks = (members & np.uint64((1 << RANK_BITS) - 1)).astype(np.int64)
     first = first_of_run(members >> shift)
+    is_whole = np.bincount(first, minlength=len(first))[first] <= window
     sizes = np.diff(starts)
     by_row = np.argsort(rows, kind="stable")
     for start in range(0, len(members), AT_ONCE):
         found = [np.empty(0, dtype=np.uint64)]
         now = by_row[start : start + AT_ONCE]
         for offset in range(window):
-            now = now[first[now] + offset < now]
+            now = now[(first[now] + offset < now) & (is_whole[now] | (offset < LEADERS))]
             other = first[now] + offset
             possible = can_be_near(sizes[rows[now]], sizes[rows[other]], ranks[now], ranks[other], threshold)
             found.append(rows[now[possible]] << np.uint64(32) | rows[other[possible]])

@@ -21,7 +21,7 @@ from stages.tasks.refusal import PATTERN
 
 PROMPTS = Path("data/prompts/train.jsonl")
 COMPLETIONS = Path("data/completions/completions.jsonl")
-ON_DISK = ("row", "id", "sample", "prompt", "question", "reference", "text", "target", "is_validation")
+ON_DISK = ("row", "id", "sample", "prompt", "question", "reference", "text", "target", "is_validation", "private")
 
 
 def read_and_judge(params: Params, scratch: Path) -> pl.DataFrame:

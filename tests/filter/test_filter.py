@@ -121,6 +121,24 @@ def test_leaks_are_reported_with_their_text_and_kept_where_params_say_so(run, pl
     assert all(leak["matched"] for leak in leaks)
 
 
+def test_private_data_is_reported_and_kept_where_params_say_so(run, planted: Path) -> None:
+    report = run("private=report")
+    found = [json.loads(line) for line in (planted / "data/filtered/private.jsonl").open()]
+    assert {row["id"].split("-")[0] for row in found} == {"private"}
+    assert report["private"] == len(found) == 4
+    assert {row["private"].rsplit(" ", 4)[0].split(" ")[0] for row in found} <= {"e-mail", "phone", "card", "AWS"}
+
+
+def test_without_a_test_split_nothing_is_contaminated(run, planted: Path) -> None:
+    test = planted / "data/prompts/test.jsonl"
+    rows = test.read_text()
+    test.write_text("")
+    try:
+        assert run("contamination.action=remove")["leaks"] == {"exact": 0, "ngram": 0, "similar": 0}
+    finally:
+        test.write_text(rows)
+
+
 def test_the_card_tells_source_rules_and_counts(run, planted: Path) -> None:
     report = run(*EVERY_RULE)
     card = (planted / "data/filtered/README.md").read_text()
@@ -159,4 +177,4 @@ def test_any_number_of_threads_gives_the_same_bytes(tmp_path: Path) -> None:
         files = sorted([*(tmp_path / "data/filtered").iterdir(), *(tmp_path / "metrics").iterdir()])
         digests.append({file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files})
     assert digests[0] == digests[1]
-    assert set(digests[0]) == {"README.md", "leaks.jsonl", "rejected.jsonl", "train.jsonl", "validation.jsonl", "filter.json", "waterfall.csv"}
+    assert set(digests[0]) == {"README.md", "leaks.jsonl", "private.jsonl", "rejected.jsonl", "train.jsonl", "validation.jsonl", "filter.json", "waterfall.csv"}

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from stages.filter.show import Row, draw, evenly, excerpt, harmless, main, places
+from stages.filter.drawn import Row, draw, evenly
+from stages.filter.printed import excerpt, harmless, places
+from stages.filter.show import main
 
 WRONG = Row("p1", 0, "answer", "wrong", "got 20, the reference is 19", "19", "12 + 7?", "19", "12 + 7 = 20.\n\n#### 20")
 NEAR = Row("p2", 1, "duplicate", "near_duplicate", "0.93 of its words are in another", "p9", "3 + 4?", "", "3 + 4 = 7. #### 7")
