@@ -24,7 +24,12 @@ syllables ba be bo da de do fa fe fo ga ge go ka ke ko la le lo ma me mo na ne n
 cities Rome Oslo Lima Cairo Paris Delhi Quito Dakar Seoul Tunis Hanoi Turin Basel Porto Kyoto Izmir Gdansk Malmo
 """
 NAMES, ADJECTIVES, NOUNS, PLACES, VERBS, WHICH, WHERE, SYLLABLES, CITIES = (line.split()[1:] for line in WORDS.strip().splitlines())
-REFUSALS = ("I'm sorry, but I can't help with that.", "I cannot answer this question.", "As an AI language model, I have no pens.", "Sorry, no.")
+REFUSALS = (
+    "I'm sorry, but I can't help with that.",
+    "I cannot answer this question.",
+    "As an AI language model, I have no pens.",
+    "Sorry, but I am not able to.",
+)
 FOREIGN = (
     "Primero contamos las cosas que tenía al principio y después sumamos las que recibió en el mercado, así que ahora tiene más que antes.",
     "Zuerst zählen wir die Dinge, die sie am Anfang hatte, und dann kommen die dazu, die sie auf dem Markt bekommen hat.",

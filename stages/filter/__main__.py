@@ -39,9 +39,6 @@ def main() -> None:
     told = report(rows, leaked, params)
     if told["kept"] + sum(told["rejected"].values()) != told["rows"]:
         raise AssertionError(f"{told['rows']} rows in, {told['kept']} kept and {told['rejected']} rejected")
-    if not told["kept"]:
-        reasons = {reason: count for reason, count in told["rejected"].items() if count}
-        raise SystemExit(f"filter: all {told['rows']} rows were rejected ({reasons}), wanted at least one to learn from; see `filter` in params.yaml")
     write_rows(found)
     named = leaked.join(rows.select("row", "id", "sample"), on="row", how="left", maintain_order="left")
     named.select("id", "sample", "rule", "where", "test_id", "matched").write_ndjson(OUT / "leaks.jsonl")
@@ -50,6 +47,12 @@ def main() -> None:
     shutil.rmtree(SCRATCH)
     log("written")
     print(f"filter: {json.dumps(told)}", file=sys.stderr)
+    if not told["train"]:
+        reasons = {reason: count for reason, count in told["rejected"].items() if count}
+        raise SystemExit(
+            f"filter: got no row of {told['rows']} to train on ({told['validation']} to validate, rejected {reasons}), wanted at least one; "
+            "look at them with `python -m stages.filter.show`, and at `filter` in params.yaml"
+        )
 
 
 def with_scores(rows: pl.DataFrame, params: Params) -> pl.DataFrame:

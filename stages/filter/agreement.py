@@ -18,6 +18,8 @@ def votes(rows: pl.DataFrame) -> pl.DataFrame:
 
 def disagreeing(rows: pl.DataFrame, asked: Agreement) -> pl.DataFrame:
     """The rows to reject: against the majority, with too few votes of their own, or graded too low by the judge."""
+    if asked.min_judge and len(rows) and rows["judge"].null_count() == len(rows):
+        raise SystemExit("params.yaml: filter.agreement.min_judge: got a threshold and no row with a grade, wanted whom to ask for it in score.judge")
     against = pl.col("vote") != pl.col("majority")
     few = pl.col("agreement") < asked.min_share
     low = pl.col("judge") < asked.min_judge

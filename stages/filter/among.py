@@ -11,8 +11,8 @@ from stages.filter.choice import passed_over
 from stages.filter.contamination import SCHEMA as LEAK
 from stages.filter.contamination import leaks
 from stages.filter.meaning import same_meaning
-from stages.filter.near import near_duplicates
-from stages.filter.params import Params
+from stages.filter.near import MayMeet, near_duplicates, near_within
+from stages.filter.params import Duplicates, Params
 from stages.filter.selection import not_selected
 
 FOUND = pl.Schema({"row": pl.UInt32, "reason": pl.String, "detail": pl.String, "evidence": pl.String})
@@ -37,16 +37,26 @@ def weigh(rows: pl.DataFrame, params: Params, scratch: Path, log: Callable[[str]
         found.append(some.select([pl.col(name) if name in some.columns else pl.lit("").alias(name) for name in FOUND]).cast(FOUND))
         return rows.join(some, on="row", how="anti", maintain_order="left")
 
+    def targets(some: pl.DataFrame) -> pl.Series:
+        return pl.concat(texts_of(some, scratch, "target"))["target"]
+
     rows = reject(disagreeing(rows, params.filter.agreement))
     if params.filter.choose.which != "all":
-        rows = reject(passed_over(rows, lambda some: pl.concat(texts_of(some, scratch, "target"))["target"], params))
+        rows = reject(passed_over(rows, targets, params))
     rows = rows.with_columns(cluster=pl.lit(1, pl.UInt32))
     if params.filter.duplicates.exact:
         rows = reject_copies(rows, same(rows), "duplicate", "the same", reject)
     if params.filter.duplicates.near < 1:
-        texts = (part["question"] + "\n" + part["target"] for part in texts_of(rows, scratch, "question", "target"))
         asked = params.filter.duplicates
-        rows = reject_copies(rows, near_duplicates(texts, asked.ngram, asked.near, asked.window, scratch), "near_duplicate", "Jaccard {}", reject)
+        several = rows.filter(pl.len().over("id", "vote") > 1)
+        if len(several):
+            alike = near_targets(rows, several, targets, asked)
+            rows = reject_copies(rows, alike, "near_duplicate", "targets, Jaccard {}", reject)
+        texts = (part["question"] + "\n" + part["target"] for part in texts_of(rows, scratch, "question", "target"))
+        near = near_duplicates(texts, asked.ngram, asked.near, asked.window, scratch, other_prompt_same_answer(rows))
+        rows = reject_copies(rows, near, "near_duplicate", "Jaccard {}", reject)
+    if params.filter.duplicates.semantic < 1 and params.filter.labels == "reference":
+        raise SystemExit("params.yaml: filter.duplicates.semantic: got a threshold below 1 with filter.labels: reference, wanted 1.0: score embeds completions")
     if params.filter.duplicates.semantic < 1:
         rows = reject_copies(rows, same_meaning(rows, EMBEDDINGS, params.filter.duplicates.semantic), "same_meaning", "cosine {}", reject)
     if params.filter.contamination.action != "none":
@@ -58,6 +68,20 @@ def weigh(rows: pl.DataFrame, params: Params, scratch: Path, log: Callable[[str]
     if params.filter.select.budget:
         rows = reject(not_selected(rows, params.filter.select))
     return pl.concat(found), leaked
+
+
+def near_targets(rows: pl.DataFrame, several: pl.DataFrame, targets: Callable[[pl.DataFrame], pl.Series], asked: Duplicates) -> pl.DataFrame:
+    """Of replies to one prompt with one answer those with near targets: the prompt they share would make all of them near."""
+    groups = several.select(pl.struct("id", "vote").rank("dense")).to_series().to_numpy()
+    near = near_within(targets(several), groups, asked.ngram, asked.near, asked.window)
+    position = rows.with_row_index("position").join(several.select("row"), on="row", how="semi", maintain_order="left")["position"]
+    return near.with_columns(position=position.gather(near["position"]), of=position.gather(near["of"]))
+
+
+def other_prompt_same_answer(rows: pl.DataFrame) -> MayMeet:
+    """Rows of other prompts with the same answer and the same numbers in the question: a question with others is another question."""
+    prompts, kinds = rows["id"].rank("dense").to_numpy(), rows["kind"].to_numpy()
+    return lambda later, earlier: (prompts[later] != prompts[earlier]) & (kinds[later] == kinds[earlier])
 
 
 def same(rows: pl.DataFrame) -> pl.DataFrame:

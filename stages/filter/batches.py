@@ -2,8 +2,7 @@
 
 import io
 import json
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import polars as pl
@@ -11,6 +10,7 @@ import pyarrow as pa
 import pyarrow.json
 
 SIZE = 20_000  # rows of a batch: some 40 MB with their prompts
+NUM_BYTES = 1 << 26  # of a batch's lines
 PLAIN = "plain"
 MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
 COMPLETION = pa.schema(
@@ -30,7 +30,9 @@ def completions_with_prompts(prompts: Path, completions: Path, size: int) -> Ite
     """Each completion with what the filter needs of its prompt, `row` counting from 0. `generate` writes completions in the
     order of the prompts, so only the prompts of one batch are held."""
     coming = prompt_frames(prompts, size)
-    held = next(coming)
+    held = next(coming, None)
+    if held is None:
+        raise SystemExit(f"filter: {prompts}: got no prompts, wanted at least one; run `dvc repro prompts`")
     start = 0
     for batch in read_batches(completions, COMPLETION, size):
         while not batch["id"].is_in(held["id"].implode()).all():
@@ -81,9 +83,22 @@ def contents(messages: pl.Expr, which: pl.Expr) -> pl.Expr:
 
 
 def read_batches(path: Path, schema: pa.Schema, size: int) -> Iterator[pl.DataFrame]:
-    """The rows of a JSONL file, `size` at a time; pyarrow reads nested ones three times as fast as polars."""
+    """The rows of a JSONL file, at most `size` and some NUM_BYTES at a time; pyarrow reads nested ones three times as fast as polars."""
+    options = pyarrow.json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
     with path.open("rb") as lines:
-        while block := b"".join(islice(lines, size)):
-            options = pyarrow.json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
+        for block in blocks(lines, size):
             table = pyarrow.json.read_json(io.BytesIO(block), pyarrow.json.ReadOptions(block_size=len(block)), options)
             yield pl.DataFrame(pl.from_arrow(table))
+
+
+def blocks(lines: Iterable[bytes], size: int) -> Iterator[bytes]:
+    held: list[bytes] = []
+    num_bytes = 0
+    for line in lines:
+        held.append(line)
+        num_bytes += len(line)
+        if len(held) == size or num_bytes > NUM_BYTES:
+            yield b"".join(held)
+            held, num_bytes = [], 0
+    if held:
+        yield b"".join(held)

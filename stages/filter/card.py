@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from stages.filter.params import Params
-from stages.filter.rules import RULES, Rule
+from stages.filter.rules import RULES, Rule, TableRule
 
 
 def card(told: dict[str, Any], params: Params) -> str:
@@ -56,11 +56,11 @@ def contamination(leaks: dict[str, int] | None, params: Params) -> str:
     if leaks is None:
         return "Not looked for (`filter.contamination.action: none`)."
     counts = f"{leaks['exact']:,} the same, {leaks['ngram']:,} with a run of words in common, {leaks['similar']:,} similar"
-    done = "were removed" if params.filter.contamination.action == "remove" else "are still among the examples"
-    return f"Rows that hold a question or a worked solution of the test split: {sum(leaks.values()):,} ({counts}); they {done}."
+    found = leaks["exact"] + leaks["ngram"] + leaks["similar"]
+    return f"Rows that hold text of the test split's questions or worked solutions: {found:,} ({counts}). {leaks['kept']:,} of them are among the examples."
 
 
-def setting(rule: Rule, params: Params) -> str:
+def setting(rule: Rule | TableRule, params: Params) -> str:
     """The parameters that a rule depends on, as `params.yaml` names them."""
     if not rule.is_on(params):
         return "off"

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from stages.filter.params import Params
 from stages.tasks.summarization.answer import steps
-from stages.tasks.summarization.entities import contained, distinct, finder
+from stages.tasks.summarization.entities import SENTENCE_END, contained, distinct, finder
 
 
 class ChainFaults(NamedTuple):
@@ -27,7 +27,7 @@ def chain_faults(text: str, article: str, params: Params) -> ChainFaults:
         missing_steps(len(chain), params.num_summaries) if asked.steps else None,
         long_summary([len(summary.split()) for summary in chain], params.summary_words, asked.length_tolerance) if asked.length_tolerance else None,
         lost_entities([len(names) for names in found]) if asked.lost_entities else None,
-        unfaithful(found[-1], article, asked.faithful) if found and asked.faithful else None,
+        unfaithful(found[-1] - openers(chain[-1]), article, asked.faithful) if found and asked.faithful else None,
     )
 
 
@@ -40,14 +40,24 @@ def long_summary(words: list[int], limit: int, tolerance: float) -> str | None:
     return next((f"summary {i} has {n} words, asked for {limit}" for i, n in enumerate(words, 1) if n > limit * (1 + tolerance)), None)
 
 
+def in_one_way(text: str) -> str:
+    """Numbers without the commas of thousands, and "%" for percent."""
+    return re.sub(r"(?<=\d),(?=\d{3}\b)", "", re.sub(r"\s?(?:%|per ?cent\b)", "%", text))
+
+
 def lost_entities(counts: list[int]) -> str | None:
     """Each summary holds all entities of the one before, so their number never falls."""
     return next((f"summary {i} has {after} entities, the one before {before}" for i, (before, after) in enumerate(pairwise(counts), 2) if after < before), None)
 
 
+def openers(summary: str) -> set[str]:
+    """The words that open its sentences: the rule for entities takes a common noun there for a name."""
+    return {sentence.split()[0].casefold().strip(",;:") for sentence in SENTENCE_END.split(summary) if sentence.split()}
+
+
 def unfaithful(entities: set[str], article: str, share: float) -> str | None:
     """An entity that is not in the article was made up."""
-    folded = article.casefold()
+    folded, entities = in_one_way(article.casefold()), {in_one_way(entity) for entity in entities}
     missed = [entity for entity in entities if not re.search(rf"(?<!\w){re.escape(entity)}(?!\w)", folded)]
     is_there = contained(article) if missed else bool  # its tokens cost a hundred times as much
     strangers = sorted(entity for entity in missed if not is_there(entity))

@@ -13,13 +13,13 @@ PROMPTS_AT_ONCE = 20_000
 def passed_over(rows: pl.DataFrame, texts: Callable[[pl.DataFrame], pl.Series], params: Params) -> pl.DataFrame:
     """The rows to reject. `texts` fetches the targets of rows.
 
-    first: the first reply; shortest: the one of fewest words; diverse: the first, then each that is unlike all before, up to
+    first: the first reply; shortest: the one of fewest characters; diverse: the first, then each that is unlike all before, up to
     `most`.
     """
     asked = params.filter.choose
     if asked.which == "diverse":
         return alike(rows, texts, params)
-    order = ["id", "words", "row"] if asked.which == "shortest" else ["id", "row"]
+    order = ["id", "characters", "row"] if asked.which == "shortest" else ["id", "row"]
     best = rows.sort(order).group_by("id", maintain_order=True).agg(best=pl.col("row").first(), best_sample=pl.col("sample").first())
     joined = rows.join(best, on="id", how="left", maintain_order="left").filter(pl.col("row") != pl.col("best"))
     return joined.select("row", reason=pl.lit("not_chosen"), detail=pl.format("sample {} is the {} good reply", "best_sample", pl.lit(asked.which)))

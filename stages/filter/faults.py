@@ -8,8 +8,9 @@ import polars as pl
 from stages.filter.params import Params
 from stages.tasks.refusal import PATTERN
 
-# JSON keys and fences of the format that was asked for, and the marks of chat templates
-SCAFFOLDING = r'(?i)"(?:reasoning|answer|missing_entities|denser_summary)"\s*:|```|<\|[a-z_]+\|>|\[/?INST\]|<</?SYS>>|</?s>'
+# the marks of chat templates, and of a format that was asked for the JSON keys and fences
+MARKS = r"<\|[a-z_]+\|>|\[/?INST\]|<</?SYS>>"
+SCAFFOLDING = rf'{MARKS}|```|"(?:reasoning|answer|missing_entities|denser_summary)"\s*:'
 NO_FAULT = pl.lit(None, pl.String)
 
 
@@ -39,13 +40,13 @@ def refusal(params: Params) -> pl.Expr:
 
 
 def language(params: Params) -> pl.Expr:
-    """Languages by CLD2, both known."""
+    """Languages by CLD2, both known. Not of a free reply, which may have been asked to translate."""
     reply, question = pl.col("reply_language"), pl.col("question_language")
     return where((reply != "") & (question != "") & (reply != question), pl.format("the reply is in {}, the question in {}", reply, question))
 
 
 def degenerate(params: Params) -> pl.Expr:
-    """Text that repeats itself, by n-grams as in Gopher's rules (Rae et al., arXiv 2112.11446, appendix A1.1), or one endless word."""
+    """A long text that repeats itself, by n-grams as in Gopher's rules (Rae et al., arXiv 2112.11446, appendix A1.1), or one endless word."""
     limits, share, longest = params.filter.reply, pl.col("repeated"), pl.col("longest_word")
     loops = where(share > limits.repetition, pl.format("{} % of its 4-grams have come before", (share * 100).round().cast(pl.Int64)))
     endless = where((longest > limits.word_length) & (limits.word_length > 0), pl.format("a word of {} characters", longest))
@@ -53,17 +54,18 @@ def degenerate(params: Params) -> pl.Expr:
 
 
 def echo(params: Params) -> pl.Expr:
-    """Jaccard counts both ways: a reply that takes up the question and goes on is none, nor is a short extract of an article."""
+    """Not of greetings and the like. Jaccard counts both ways: a reply that takes up the question and goes on is none, nor is a short extract of an article."""
     return where(pl.col("echoed") > params.filter.reply.echo, pl.format("repeats the question (Jaccard {})", pl.col("echoed").round(2)))
 
 
 def leak(params: Params) -> pl.Expr:
-    """Running words of the instruction in what would be learnt: the student would learn to recite its prompt."""
+    """Running words of the instruction in what would be learnt: the student would learn to recite its prompt. A free reply may quote the user's own."""
     return where(pl.col("leaked") > 0, pl.format("{} or more running words of the instruction", pl.lit(params.filter.reply.leak_words)))
 
 
 def scaffolding(params: Params) -> pl.Expr:
-    found = pl.col("said").str.extract(f"({SCAFFOLDING})")
+    """A free reply, to a prompt that is the user's own, may well hold code or JSON."""
+    found = pl.when("is_free").then(pl.col("said").str.extract(f"({MARKS})")).otherwise(pl.col("said").str.extract(f"({SCAFFOLDING})"))
     return where(pl.col("answer").is_not_null() & found.is_not_null(), pl.format("holds {}", found))
 
 

@@ -5,12 +5,13 @@ import pycld2
 
 NO_LETTERS = r"[^\p{L}\p{M}'’]+"
 VARIABLES = r"(?:^| )(?:[A-Za-z] )+"  # the single letters of equations
-FEW = 10  # letters; of fewer CLD2's certainty means little
+FEW = 20  # characters; of fewer CLD2's certainty means little
 UNKNOWN = ""
+SAME = {"zh-Hant": "zh", "hr": "sr", "bs": "sr", "nn": "no", "nb": "no"}  # one language, written in two ways
 
 
 def languages(texts: pl.Series) -> pl.Series:
-    """Two letters for each text, such as "en"; UNKNOWN where CLD2 is not sure, and for nulls and texts of a few letters.
+    """A code for each text, such as "en"; UNKNOWN where CLD2 is not sure, and for nulls and short texts.
 
     Of 9,194 English texts (GSM8K's train solutions, DialogSum's summaries, CommonsenseQA's questions) it takes one, made of
     equations and names, for another language (tests/real/test_english.py).
@@ -26,4 +27,5 @@ def language(prose: str) -> str:
         is_sure, _, found = pycld2.detect(prose, isPlainText=True)
     except pycld2.error:  # what is no valid text to it
         return UNKNOWN
-    return found[0][1] if is_sure and found[0][1] != "un" else UNKNOWN
+    code = str(found[0][1])
+    return SAME.get(code, code) if is_sure and code != "un" else UNKNOWN

@@ -10,7 +10,7 @@ brings each together with the first LEADERS of these only. That bounds the cost 
 many copies of one text.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -27,14 +27,15 @@ LEADERS = 4
 PAIRS_AT_ONCE = 1 << 13
 TEXTS_AT_ONCE = 1 << 12  # a thread's turn; at most BLOCK
 SCHEMA = {"position": pl.UInt32, "of": pl.UInt32, "jaccard": pl.Float64}
+MayMeet = Callable[[np.ndarray, np.ndarray], np.ndarray]  # positions of later and earlier texts -> bool for each pair
 ROUNDING = 1e-9  # a threshold times a size may come out just above the whole number that it is
 
 
-def near_duplicates(texts: Iterable[pl.Series], n: int, threshold: float, window: int, scratch: Path) -> pl.DataFrame:
+def near_duplicates(texts: Iterable[pl.Series], n: int, threshold: float, window: int, scratch: Path, may_meet: MayMeet) -> pl.DataFrame:
     """Chunks of texts, the preferred first -> a row for each text to drop: its position, the kept text it is near to, their Jaccard.
 
     A text is dropped where it is near to a kept one before it, and `of` is the first such; so no two kept texts are
-    near (up to the window), and nothing is dropped for being near to a dropped text. Ascending by position. The n-grams
+    near (up to the window) where they `may_meet`, and nothing is dropped for being near to a dropped text. Ascending by position. The n-grams
     lie on disk in the meantime: 8 bytes each in the folder `scratch`.
     """
     path = scratch / "ngrams.bin"
@@ -46,7 +47,8 @@ def near_duplicates(texts: Iterable[pl.Series], n: int, threshold: float, window
             met = prefixes(sets, threshold, rarity(sets), len(starts).bit_length(), pool)
             for later, earlier in meetings(met, starts, threshold, window):
                 sets = Sets(starts, np.memmap(path, np.uint64, "r"))  # mapped anew: pages once read count as memory until they are unmapped
-                edges.append(near_pairs(sets, outline, later, earlier, threshold))
+                meet = may_meet(later, earlier)
+                edges.append(near_pairs(sets, outline, later[meet], earlier[meet], threshold))
     path.unlink()
     return resolve(pl.concat(edges), len(starts) - 1)
 
@@ -146,6 +148,8 @@ def meetings(met: np.ndarray, starts: np.ndarray, threshold: float, window: int)
         found = [np.empty(0, dtype=np.uint64)]
         now = by_row[start : start + AT_ONCE]
         for offset in range(window):
+            if not len(now):
+                break
             now = now[(first[now] + offset < now) & (is_whole[now] | (offset < LEADERS))]
             other = first[now] + offset
             possible = can_be_near(sizes[rows[now]], sizes[rows[other]], ranks[now], ranks[other], threshold)

@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from ruamel.yaml import YAML
 
-Share = Annotated[float, Field(ge=0, le=1)]
+Share = Annotated[float, Field(strict=True, ge=0, le=1)]
+Threshold = Annotated[float, Field(strict=True, gt=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 
 
@@ -19,7 +20,7 @@ class Reply(Section):
     language: bool  # the reply's language is the question's
     repetition: Share  # of a reply's 4-grams that have come before; 1 is off
     word_length: Count  # characters of the longest word; 0 is off
-    echo: Share  # Jaccard of the 3-grams of question and target; 1 is off
+    echo: Threshold  # Jaccard of the 3-grams of question and target; 1 is off
     leak_words: Count  # running words of the system prompt in the target; 0 is off
     scaffolding: bool  # JSON keys, code fences and chat markers in the target
 
@@ -46,21 +47,21 @@ class Agreement(Section):
 class Choose(Section):
     which: Literal["all", "first", "shortest", "diverse"]  # of the good replies to one prompt
     most: Annotated[int, Field(ge=1)]  # for diverse
-    similar: Share  # Jaccard of word 3-grams; replies that are less alike are diverse
+    similar: Threshold  # Jaccard of word n-grams, as in duplicates; replies that are less alike are diverse
 
 
 class Duplicates(Section):
     exact: bool
-    near: Share  # Jaccard of word n-grams; 1 is off
+    near: Threshold  # Jaccard of word n-grams; 1 is off
     ngram: Annotated[int, Field(ge=1)]
     window: Annotated[int, Field(ge=1)]  # rows with a common rare n-gram that the others with it are compared to
-    semantic: Share  # cosine of score.embedding; 1 is off
+    semantic: Threshold  # cosine of score.embedding; 1 is off
 
 
 class Contamination(Section):
     action: Literal["remove", "report", "none"]
     ngram: Annotated[int, Field(ge=2)]  # running words
-    similar: Share  # Jaccard of the words of two questions with the same numbers; 1 is off
+    similar: Threshold  # Jaccard of the words of two questions with the same numbers; 1 is off
 
 
 class Select(Section):
@@ -69,6 +70,13 @@ class Select(Section):
     domain: str  # SQL over the scores of a row
     quotas: dict[str, Share]  # of the budget, by domain
     seed: int
+
+    @field_validator("quotas")
+    @classmethod
+    def within_the_budget(cls, quotas: dict[str, float]) -> dict[str, float]:
+        if sum(quotas.values()) > 1 + 1e-9:
+            raise ValueError("the shares should sum to at most 1")
+        return quotas
 
 
 class Filter(Section):
@@ -120,7 +128,7 @@ def load() -> Params:
         "style": document["prompts"]["style"],
         "wording": prompts["wording"],
         "dataset": document["dataset"],
-        "source": f"{hub['id']} at {hub['revision']}" if hub else f"data/sets/{document['dataset']}",
+        "source": f"data/sets/{document['dataset']}" + (f", else {hub['id']} at {hub['revision'] or 'its newest'}" if hub else ""),
         "licence": dataset["licence"],
         "teacher": f"completions recorded in {recorded['file'] or recorded['hub']}"
         if recorded

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from difflib import SequenceMatcher
@@ -17,10 +18,13 @@ from stages.filter.params import Params
 from stages.filter.reading import read_batch
 from stages.filter.rules import judge
 from stages.sampling.parent import die_with_parent
+from stages.tasks.answers import TASKS
 from stages.tasks.refusal import PATTERN
 
 PROMPTS = Path("data/prompts/train.jsonl")
 COMPLETIONS = Path("data/completions/completions.jsonl")
+COMPARABLE = [task for task, reads in TASKS.items() if reads.is_right]  # tasks in which two answers are the same or not
+PUNCTUATION = r"[\s.,;:!?\"'“”‘’]+"  # signs such as "-" are meant
 ON_DISK = ("row", "id", "sample", "prompt", "question", "reference", "text", "target", "is_validation", "private")
 
 
@@ -30,7 +34,7 @@ def read_and_judge(params: Params, scratch: Path) -> pl.DataFrame:
     batches = prompts_alone(PROMPTS, SIZE) if is_control else completions_with_prompts(PROMPTS, COMPLETIONS, SIZE)
     tables = list(in_processes(batches, params, scratch))
     if not tables:
-        raise SystemExit(f"filter: {COMPLETIONS}: got no completions, wanted at least one; run `dvc repro generate`")
+        raise SystemExit(f"filter: {PROMPTS if is_control else COMPLETIONS}: got no rows, wanted at least one; run `dvc repro generate`")
     return pl.concat(tables)
 
 
@@ -55,13 +59,16 @@ def judge_part(batch: pl.DataFrame, params: Params, scratch: Path) -> pl.DataFra
     judged = judge(measure(read_batch(batch, params), params), params)
     judged = judged.with_columns(evidence=evidence(judged))
     judged.select(*ON_DISK, "reason", "detail", "evidence").write_parquet(scratch / f"{batch['row'][0]:09}.parquet", compression="lz4", statistics=False)
+    numbers = pl.col("question").str.extract_all(r"\d+(?:[.,]\d+)*").list.sort().list.join(" ")
     return judged.select(
         *("row", "id", "sample", "task", "reason", "is_right", "is_validation", "random"),
-        vote=pl.when(pl.col("is_right").is_not_null()).then(pl.col("answer")),
+        vote=pl.when(pl.col("task").is_in(COMPARABLE)).then(pl.col("answer")),
         words=pl.col("words").cast(pl.Int64),
+        characters=pl.col("target").str.len_chars().cast(pl.Int64),
         tokens=pl.col("completion_tokens"),
         has_private=pl.col("private").is_not_null(),
-        same=pl.concat_str("question", "target", separator="\n").str.to_lowercase().str.replace_all(r"[\W_]+", " ").hash(seed=0),
+        same=pl.concat_str("question", "target", separator="\n").str.to_lowercase().str.replace_all(PUNCTUATION, " ").hash(seed=0),
+        kind=pl.struct(pl.when(pl.col("task").is_in(COMPARABLE)).then("answer"), numbers).hash(seed=0),
     )
 
 
@@ -69,7 +76,7 @@ def evidence(judged: pl.DataFrame) -> pl.Series:
     """The text that shows the fault, "" where the words of `detail` say it all."""
     found = judged.select(
         pl.when(pl.col("reason") == "refusal")
-        .then(pl.col("said").str.extract(f"(?i)({PATTERN})"))
+        .then(pl.col("said").str.extract(f"(?i)({PATTERN})").str.strip_chars())
         .when(pl.col("reason") == "scaffolding")
         .then(pl.col("said").str.extract(f"({SCAFFOLDING})"))
         .when(pl.col("reason") == "outside_labels")
@@ -78,17 +85,18 @@ def evidence(judged: pl.DataFrame) -> pl.Series:
         .alias("evidence")
     ).to_series()
     looked_for = judged.with_row_index("at").filter(pl.col("reason").is_in(["degenerate", "leak"]))
-    rows = looked_for.select("at", "reason", "said", "instruction").iter_rows()
-    texts = [(at, most_repeated(said) if reason == "degenerate" else longest_run(said, told)) for at, reason, said, told in rows]
+    rows = looked_for.select("at", "reason", "said", "instruction", pl.col("detail").str.starts_with("a word")).iter_rows()
+    texts = [(at, longest_run(said, told) if reason == "leak" else repeated(said, is_word)) for at, reason, said, told, is_word in rows]
     return found.scatter([at for at, _ in texts], [text for _, text in texts]) if texts else found
 
 
-def most_repeated(text: str) -> str:
-    """The words that come most often in a row of REPEATED, or the longest word where none come twice."""
+def repeated(text: str, is_word: bool) -> str:
+    """The words that come most often in a row of REPEATED, or the one endless word."""
     words = text.split()
-    runs = [" ".join(words[i : i + REPEATED]) for i in range(len(words) - REPEATED + 1)]
-    most = max(runs, key=runs.count, default="") if len(runs) < 5_000 else runs[-1]
-    return most if runs.count(most) > 1 else max(words, key=len, default="")
+    if is_word:
+        return max(words, key=len)
+    runs = Counter(" ".join(words[i : i + REPEATED]) for i in range(len(words) - REPEATED + 1))
+    return runs.most_common(1)[0][0]
 
 
 def longest_run(text: str, instruction: str) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 import polars as pl
 
+from stages.filter.batches import PLAIN
 from stages.filter.chain import ChainFaults, chain_faults
 from stages.filter.params import Params
 from stages.filter.private import private_data
@@ -24,6 +25,7 @@ READ = {
     "unfaithful": pl.String,
     "private": pl.String,
     "target": pl.String,  # what would be learnt
+    "is_free": pl.Boolean,  # the reply as a whole is the answer, in no format that the pipeline asked for
     "random": pl.Float64,  # in [0, 1), the same for a row whatever other rows there are
     "is_validation": pl.Boolean,
 }
@@ -42,10 +44,11 @@ def from_reply(
     id: str, sample: int, style: str, text: str, ended: bool, name: str, reference: str, solution: str, choices: list[str], question: str, *, params: Params
 ) -> tuple[Any, ...]:
     asked, task = Asked(style, params.completion_format, choices, params.bare_number), TASKS[name]
+    is_free = task.is_right is None and style == PLAIN
     reading = task.read(text, asked) if ended else None
     if reading is None:
         outside = no_label(text, asked, task.LABELS) if ended and task.LABELS else None
-        return None, None, None, outside, None, *ChainFaults(), None, None, *draws(id, sample, params)
+        return None, None, None, outside, None, *ChainFaults(), None, None, is_free, *draws(id, sample, params)
     learnt = reading.reasoning if params.filter.target == "reasoning" else ""
     contradicts = contradiction(reading.reasoning, reading.answer, name, asked) if reading.reasoning and params.filter.answer.contradiction else None
     target = task.write(learnt or "", reading.answer, params.answer_format)
@@ -58,6 +61,7 @@ def from_reply(
         *(chain_faults(text, question, params) if style == "cod" else ChainFaults()),
         private_data(target) if params.filter.private != "none" else None,
         target,
+        is_free,
         *draws(id, sample, params),
     )
 
@@ -79,7 +83,7 @@ def from_reference(
     reasoning = solution if teaches_reasoning else ""
     target = task.write(reasoning, answer, params.answer_format)
     private = private_data(target) if params.filter.private != "none" else None
-    return reasoning, answer, None, None, None, *ChainFaults(), private, target, *draws(id, sample, params)
+    return reasoning, answer, None, None, None, *ChainFaults(), private, target, True, *draws(id, sample, params)
 
 
 def no_label(text: str, asked: Asked, labels: Any) -> str | None:

@@ -9,7 +9,8 @@ from stages.tasks.reply import Asked
 
 # the number after the last "=" of a step, whose calculator annotation may stand between, and no next term of a sum
 RESULT = re.compile(r"=\s*(?:<<[^<>]*>>)?\s*([-\u2212]?\s*[$€£]?\s*[-\u2212]?\d[\d,]*(?: \d{3}\b)*(?:\.\d+)?(?:/\d+)?)(?!\d*\s*[-+*/×÷=]\s*[\d$(])")
-NAMED = re.compile(r"answer|choice|option|label|boxed", re.IGNORECASE)  # without one of them no answer is named
+NAMED = re.compile(r"\banswer(?:\s+is\b|\s*[:=])|\\boxed", re.IGNORECASE)
+NO_END = re.compile(r"\s*[\^!]|\D*\d")  # of a result: a power, a factorial, "5 hours and 30 minutes", an aside with numbers
 NUMBER = re.compile(r"[\d][\d,.]*")
 
 
@@ -17,10 +18,11 @@ def contradiction(reasoning: str, answer: str, task: str, asked: Asked) -> str |
     """In words, where the reasoning ends in another answer than the one that is given; else None.
 
     Either the reasoning names an answer of its own ("so the answer is B") which differs, or, in math, its last line ends
-    in another result. On the 7,473 solutions of GSM8K's train split, which people wrote, the second finds 12, nearly all
+    in another result. On the 7,473 solutions of GSM8K's train split, which people wrote, the second finds 9, nearly all
     faults of the data set; rounded results, and cents for dollars, are none.
     """
-    named = TASKS[task].read(reasoning, asked._replace(bare_number=False)) if NAMED.search(reasoning) else None
+    ends = list(NAMED.finditer(reasoning))
+    named = TASKS[task].read(reasoning[ends[-1].start() :], asked._replace(bare_number=False)) if ends else None
     if named is not None and named.answer != answer:
         return f"the reasoning says {named.answer}, the answer is {answer}"
     result = last_result(reasoning) if task == "math" else None
@@ -32,8 +34,8 @@ def contradiction(reasoning: str, answer: str, task: str, asked: Asked) -> str |
 def last_result(reasoning: str) -> tuple[str, str] | None:
     """The last result in the last line of the reasoning, and that line."""
     line = reasoning.strip().rpartition("\n")[2]
-    found = RESULT.findall(line)
-    value = parse_number(found[-1]) if found else None
+    found = list(RESULT.finditer(line))
+    value = parse_number(found[-1][1]) if found and not NO_END.match(line, found[-1].end()) else None
     return (value, line) if value is not None else None
 
 

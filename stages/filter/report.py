@@ -33,9 +33,10 @@ def report(rows: pl.DataFrame, leaked: pl.DataFrame, params: Params) -> dict[str
         told["labels"] = {when: shares(some.filter(pl.col("task").is_in(labelled))["vote"]) for when, some in (("before", rows), ("after", kept))}
     told["words"] = {"before": percentiles(rows["words"]), "after": percentiles(kept["words"])}
     if params.filter.contamination.action != "none":
-        told["leaks"] = {rule: int((leaked["rule"] == rule).sum()) for rule in ("exact", "ngram", "similar")}
-    if params.filter.private != "none":
-        told["private"] = int(rows["has_private"].sum())
+        found = {rule: int((leaked["rule"] == rule).sum()) for rule in ("exact", "ngram", "similar")}
+        told["leaks"] = {**found, "kept": int(kept["row"].is_in(leaked["row"].implode()).sum())}
+    if params.filter.private == "report":
+        told["private"] = int(kept["has_private"].sum())
     return told
 
 

@@ -13,10 +13,20 @@ from stages.filter.params import Params
 
 
 class Rule(NamedTuple):
+    """About single rows."""
+
     group: str
     reason: str
     is_on: Callable[[Params], bool]
-    fault: Callable[[Params], pl.Expr] | None  # None: found among all rows
+    fault: Callable[[Params], pl.Expr]
+
+
+class TableRule(NamedTuple):
+    """About rows among others: stages/filter/among.py."""
+
+    group: str
+    reason: str
+    is_on: Callable[[Params], bool]
 
 
 def always(params: Params) -> bool:
@@ -51,15 +61,15 @@ ROW_RULES = (
     Rule("private", "private", lambda params: params.filter.private == "reject", faults.private),
 )
 TABLE_RULES = (
-    Rule("agreement", "minority", lambda params: params.filter.agreement.majority, None),
-    Rule("agreement", "disagreement", lambda params: params.filter.agreement.min_share > 0, None),
-    Rule("agreement", "judged_low", lambda params: params.filter.agreement.min_judge > 0, None),
-    Rule("choice", "not_chosen", lambda params: params.filter.choose.which != "all", None),
-    Rule("duplicate", "duplicate", lambda params: params.filter.duplicates.exact, None),
-    Rule("duplicate", "near_duplicate", lambda params: params.filter.duplicates.near < 1, None),
-    Rule("duplicate", "same_meaning", lambda params: params.filter.duplicates.semantic < 1, None),
-    Rule("contamination", "contaminated", lambda params: params.filter.contamination.action == "remove", None),
-    Rule("selection", "not_selected", lambda params: params.filter.select.budget > 0, None),
+    TableRule("agreement", "minority", lambda params: params.filter.agreement.majority),
+    TableRule("agreement", "disagreement", lambda params: params.filter.agreement.min_share > 0),
+    TableRule("agreement", "judged_low", lambda params: params.filter.agreement.min_judge > 0),
+    TableRule("choice", "not_chosen", lambda params: params.filter.choose.which != "all"),
+    TableRule("duplicate", "duplicate", lambda params: params.filter.duplicates.exact),
+    TableRule("duplicate", "near_duplicate", lambda params: params.filter.duplicates.near < 1),
+    TableRule("duplicate", "same_meaning", lambda params: params.filter.duplicates.semantic < 1),
+    TableRule("contamination", "contaminated", lambda params: params.filter.contamination.action == "remove"),
+    TableRule("selection", "not_selected", lambda params: params.filter.select.budget > 0),
 )
 RULES = (*ROW_RULES, *TABLE_RULES)
 OF_REPLIES = ("reply", "answer", "summary")  # these judge what a model wrote, so not the data set's own answers
@@ -68,6 +78,8 @@ OF_REPLIES = ("reply", "answer", "summary")  # these judge what a model wrote, s
 def judge(batch: pl.DataFrame, params: Params) -> pl.DataFrame:
     """The batch with `reason` and `detail`, null where no rule about single rows is broken."""
     rules = [rule for rule in ROW_RULES if rule.is_on(params) and not (params.filter.labels == "reference" and rule.group in OF_REPLIES)]
-    found = batch.select(rule.fault(params).alias(rule.reason) for rule in rules if rule.fault)
-    reason = pl.coalesce(*(pl.when(pl.col(name).is_not_null()).then(pl.lit(name)) for name in found.columns), pl.lit(None, pl.String))
-    return batch.hstack(found.select(reason=reason, detail=pl.coalesce(*found.columns, pl.lit(None, pl.String))))
+    found = batch.select("row", *(rule.fault(params).alias(f"is {rule.reason}") for rule in rules))
+    none = pl.lit(None, pl.String)
+    reasons = [pl.when(pl.col(f"is {rule.reason}").is_not_null()).then(pl.lit(rule.reason)) for rule in rules]
+    first = found.with_columns(reason=pl.coalesce(*reasons, none), detail=pl.coalesce(*(f"is {rule.reason}" for rule in rules), none))
+    return batch.hstack(first.select("reason", "detail"))

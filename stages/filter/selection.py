@@ -5,7 +5,7 @@ import polars as pl
 from stages.filter.params import Select
 
 # what `order` and `domain` may name
-SCORES = ("id", "task", "answer", "sample", "words", "tokens", "votes", "agreement", "judge", "perplexity", "cluster", "random")
+SCORES = ("id", "task", "answer", "sample", "words", "characters", "tokens", "votes", "agreement", "judge", "perplexity", "cluster", "random")
 
 
 def not_selected(rows: pl.DataFrame, asked: Select) -> pl.DataFrame:
@@ -14,13 +14,13 @@ def not_selected(rows: pl.DataFrame, asked: Select) -> pl.DataFrame:
     A domain with a quota gets its share of the budget, as far as it has rows; the others get what is left.
     """
     rows = rows.with_columns(answer="vote")
-    scored = rows.select("row", order=expression(asked.order, "order", rows), domain=expression(asked.domain, "domain", rows).cast(pl.String))
+    scored = rows.select("row", order=evaluate(asked.order, "order", rows), domain=evaluate(asked.domain, "domain", rows).cast(pl.String))
     ranked = scored.sort("order", "row", descending=[True, False], nulls_last=True).with_columns(rank=pl.int_range(1, pl.len() + 1).over("domain"))
     unknown = set(asked.quotas) - set(ranked["domain"].unique())
     if unknown:
         known = ", ".join(map(str, ranked["domain"].unique().sort()[:20]))
         raise SystemExit(f"params.yaml: filter.select.quotas: got the domain {sorted(unknown)[0]!r}, wanted one that filter.select.domain gives: {known}")
-    sizes = [int(share * asked.budget) for share in asked.quotas.values()]
+    sizes = [int(share * asked.budget + 1e-9) for share in asked.quotas.values()]
     caps = pl.DataFrame({"domain": list(asked.quotas), "cap": sizes}, schema={"domain": pl.String, "cap": pl.Int64})
     ranked = ranked.join(caps, on="domain", how="left", maintain_order="left")
     with_quota = ranked.filter(pl.col("rank") <= pl.col("cap"))
@@ -31,12 +31,14 @@ def not_selected(rows: pl.DataFrame, asked: Select) -> pl.DataFrame:
     return lost.select("row", reason=pl.lit("not_selected"), detail=words).sort("row")
 
 
-def expression(sql: str, name: str, rows: pl.DataFrame) -> pl.Expr:
-    """The SQL as an expression over the scores; what it gives for these rows is tried."""
+def evaluate(sql: str, name: str, rows: pl.DataFrame) -> pl.Series:
+    """What the SQL expression gives for each of the rows."""
     try:
-        made = pl.sql_expr(sql)
-        rows.head(0).select(SCORES).select(made)
+        found = rows.select(SCORES).with_columns(pl.sql_expr(sql).alias(f"the {name}"))[f"the {name}"]
+        unasked = [score for score in pl.sql_expr(sql).meta.root_names() if score in ("judge", "perplexity") and 0 < len(rows) == rows[score].null_count()]
     except (pl.exceptions.PolarsError, TypeError) as error:
         reason = str(error).splitlines()[0]
         raise SystemExit(f"params.yaml: filter.select.{name}: got {sql!r}, wanted a SQL expression over {', '.join(SCORES)} ({reason})") from None
-    return made
+    if unasked:
+        raise SystemExit(f"params.yaml: filter.select.{name}: got {sql!r} and no row with a {unasked[0]}, wanted whom to ask for it in score.{unasked[0]}")
+    return found

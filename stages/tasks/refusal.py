@@ -1,10 +1,13 @@
-"""How replies that decline begin: an apology or a statement of inability; or a statement of being a model, anywhere.
+"""How replies that decline begin: inability, with or without an apology; or a statement of being a model, anywhere.
 
-Without look-around, so that Python's and Rust's regular expressions both take it; case does not matter.
+Without look-around, so that Python's and Rust's regular expressions both take it; case does not matter. An apology alone is
+none: "I'm sorry to hear that" is an answer.
 """
 
+UNABLE = r"i(?: really)? (?:can['’]t|cannot|can not|won['’]t|will not|am unable|am not able|(?:don['’]t|do not) (?:know|feel))\b"
 PATTERN = (
-    r"^\W*(?:(?:i['’]?m|i am) (?:very |so |really )?sorry|sorry\b|i apologi[sz]e|unfortunately, i"
-    r"|i(?: really)? (?:can['’]t|cannot|can not|won['’]t|am unable|am not able))"
-    r"|\bas an ai\b|\bas a (?:large )?language model\b"
+    rf"^\W*(?:{UNABLE}|unfortunately,? {UNABLE}"
+    rf"|(?:(?:i['’]?m|i am) (?:very |so |really )?sorry|sorry|i apologi[sz]e)\b[^.!?\n]{{0,40}}?[,.;:]? (?:but )?{UNABLE}"
+    r"|(?:(?:i['’]?m|i am) (?:very |so |really )?sorry|sorry|i apologi[sz]e), but (?:i|as|this|that)\b)"
+    r"|\bas an ai(?: language)?(?: model| assistant)?,|\bas an ai (?:language )?(?:model|assistant)\b|\bas a (?:large )?language model\b"
 )

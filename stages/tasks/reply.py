@@ -14,7 +14,7 @@ FENCE = re.compile(r"^```\w*\s*|\s*```$")
 ANSWER_KEYS = ("answer", "final_answer", "label")
 # "The answer is", "Final answer:", "**Answer:**", "The correct choice is"; the last one in a reply counts
 SAID = re.compile(
-    r"[*_]*(?:\b(?:so|thus|therefore|hence|and),?\s+)?(?:\bthe\s+)?\b(?:final |correct |best |right )?(?:answer|choice|option|label)(?:\s+is\b|\s*[:=])[\s*:]*",
+    r"(?:\b(?:so|thus|therefore|hence|and),?\s+)?(?:\bthe\s+)?\b(?:final |correct |best |right )?(?:answer|choice|option|label)(?:\s+is\b|\s*[:=])[\s*:]*",
     re.IGNORECASE,
 )
 # where the clause that names the answer ends and its grounds begin
@@ -48,11 +48,20 @@ def named(text: str, asked: Asked) -> tuple[str, str] | None:
         if found:
             return found
     elif asked.answer_format in text:
-        return text.split(asked.answer_format, 1)[0].strip(), text.rsplit(asked.answer_format, 1)[1].strip().split("\n", 1)[0]
+        return before_mark(text, asked.answer_format)
     said = list(SAID.finditer(text))
     if not said:
         return None
-    return text[: said[-1].start()].strip(), clause(text[said[-1].end() :].strip())
+    return text[: said[-1].start()].strip().rstrip("*_").rstrip(), clause(text[said[-1].end() :].strip())
+
+
+def before_mark(text: str, mark: str) -> tuple[str, str]:
+    """Up to the last mark, and the line behind it. Marks before it may be headings; those with the same answer only repeat it."""
+    reasoning, _, behind = text.rpartition(mark)
+    answer = behind.strip().split("\n", 1)[0]
+    while mark in reasoning and reasoning.rpartition(mark)[2].strip() == answer:
+        reasoning = reasoning.rpartition(mark)[0]
+    return reasoning.strip(), answer
 
 
 def clause(text: str) -> str:
@@ -70,8 +79,13 @@ def from_json(text: str) -> tuple[str, str] | None:
         answer = answer[0]
     if not isinstance(answer, str):  # numbers come as they are spelt
         return None
-    reasoning = keys.get("reasoning") or ""
-    return (" ".join(map(str, reasoning)) if isinstance(reasoning, list) else str(reasoning)).strip(), answer
+    return in_words(keys.get("reasoning") or "").strip(), answer
+
+
+def in_words(reasoning: Any) -> str:
+    """Steps that came as a list or an object, one after another."""
+    steps = reasoning.values() if isinstance(reasoning, dict) else reasoning
+    return " ".join(map(in_words, steps)) if isinstance(reasoning, dict | list) else str(reasoning)
 
 
 def parse_json(text: str) -> Any:

@@ -116,7 +116,7 @@ def test_leaks_are_reported_with_their_text_and_kept_where_params_say_so(run, pl
     report = run("contamination.action=report")
     leaks = [json.loads(line) for line in (planted / "data/filtered/leaks.jsonl").open()]
     assert {leak["id"].split("-")[0] for leak in leaks} == {"contaminated"}
-    assert sum(report["leaks"].values()) == len(leaks) == 4
+    assert report["leaks"]["exact"] + report["leaks"]["ngram"] + report["leaks"]["similar"] == report["leaks"]["kept"] == len(leaks) == 4
     assert {leak["id"] for leak in leaks} <= {row.id for row in kept(planted)}
     assert all(leak["matched"] for leak in leaks)
 
@@ -134,7 +134,7 @@ def test_without_a_test_split_nothing_is_contaminated(run, planted: Path) -> Non
     rows = test.read_text()
     test.write_text("")
     try:
-        assert run("contamination.action=remove")["leaks"] == {"exact": 0, "ngram": 0, "similar": 0}
+        assert run("contamination.action=remove")["leaks"] == {"exact": 0, "ngram": 0, "similar": 0, "kept": 0}
     finally:
         test.write_text(rows)
 
@@ -146,7 +146,7 @@ def test_the_card_tells_source_rules_and_counts(run, planted: Path) -> None:
     assert f"| examples | {report['kept']:,}: {report['train']:,} in train.jsonl" in card
     assert "| duplicate | near_duplicate | duplicates.near: 0.8, duplicates.ngram: 3 | 4 |" in card
     assert "| choice | not_chosen | off | 0 |" in card
-    assert "they were removed." in card
+    assert "0 of them are among the examples." in card
 
 
 def test_the_waterfall_goes_from_all_rows_to_the_kept(run, planted: Path) -> None:
@@ -160,9 +160,82 @@ def test_the_waterfall_goes_from_all_rows_to_the_kept(run, planted: Path) -> Non
     assert steps[-1][1:] == ["900", "0", "900"]
 
 
-def test_nothing_left_is_one_clear_error(run) -> None:
-    with pytest.raises(SystemExit, match=r"filter: all 1000 rows were rejected \(.*'judged_low': 9\d\d.*\), wanted at least one to learn from; see `filter`"):
+def test_nothing_left_is_one_clear_error_and_the_rows_can_be_looked_at(run, planted: Path) -> None:
+    with pytest.raises(SystemExit, match=r"filter: got no row of 1000 to train on \(0 to validate, rejected .*'judged_low': 9\d\d.*\), wanted"):
         run(*EVERY_RULE, "agreement.min_judge=5.0")
+    assert len(rejected(planted)) == NUM_ROWS
+
+
+@pytest.fixture
+def problems(planted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with the word problems of `planted` alone, and no scores."""
+    shutil.copytree(planted / "data", tmp_path / "data")
+    chosen = {json.loads(line)["id"] for line in (planted / "data/prompts/train.jsonl").open() if '"task": "math"' in line}
+    for name in ("prompts/train", "completions/completions"):
+        path = tmp_path / f"data/{name}.jsonl"
+        path.write_text("".join([line for line in path.open() if json.loads(line)["id"] in chosen]))
+    (tmp_path / "data/scores/scores.jsonl").write_text('{"judge": null, "perplexity": null}\n' * len(chosen))
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_control_learns_every_prompt(problems: Path) -> None:
+    apply_overrides("params.yaml", ["filter.labels=reference"])
+    main()
+    report = json.loads((problems / "metrics/filter.json").read_text())["filter"]
+    prompts = {prompt["id"]: prompt for prompt in map(json.loads, (problems / "data/prompts/train.jsonl").open())}
+    assert report["rows"] == len(prompts)
+    assert {reason: count for reason, count in report["rejected"].items() if count} == {"duplicate": 4, "near_duplicate": 4}
+    assert all(row.completion[0].content == f"{prompts[row.id]['solution']} #### {prompts[row.id]['reference']}" for row in kept(problems))
+
+
+def test_of_several_samples_near_ones_go_however_long_the_question_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And another answer, or other numbers in the question, make another row."""
+    write(tmp_path, 30, seed=5)
+    prompts = [json.loads(line) for line in (tmp_path / "data/prompts/train.jsonl").open()]
+    prompts = [prompt for prompt in prompts if prompt["task"] == "math" and prompt["id"].startswith("clean")][:2]
+    first, other = prompts
+    other["messages"] = json.loads(json.dumps(first["messages"]).replace(" has ", " has 1"))  # the same words, another number
+    reasoning = "We count what there is and then add what"
+    texts = {
+        first["id"]: [f"{reasoning} comes.", f"{reasoning} came.", "By adding up the three parts in turn it is found."],
+        other["id"]: [f"{reasoning} comes."],
+    }
+    with (tmp_path / "data/completions/completions.jsonl").open("w") as file:
+        for prompt in prompts:
+            for sample, text in enumerate(texts[prompt["id"]]):
+                row = {"id": prompt["id"], "style": "cot", "sample": sample, "text": f"{text} #### {prompt['reference']}", "finish_reason": "stop", "error": ""}
+                file.write(json.dumps(row | {"prompt_tokens": 1, "completion_tokens": 1}) + "\n")
+    (tmp_path / "data/prompts/train.jsonl").write_text("".join(json.dumps(prompt) + "\n" for prompt in prompts))
+    (tmp_path / "data/scores/scores.jsonl").write_text('{"judge": null, "perplexity": null}\n' * 4)
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    apply_overrides(str(tmp_path / "params.yaml"), ["filter.duplicates.near=0.6", "filter.validation_share=0.0"])
+    monkeypatch.chdir(tmp_path)
+    main()
+    assert [(row.id, row.sample, row.reason) for row in rejected(tmp_path)] == [(first["id"], 1, "near_duplicate")]
+    assert rejected(tmp_path)[0].detail.startswith(f"of {first['id']} sample 0 (targets, Jaccard 0.")
+
+
+BAD = {
+    "duplicates.near=0": "filter.duplicates.near: Input should be greater than 0, got 0",
+    "reply.echo=false": "filter.reply.echo: Input should be a valid number, got False",
+    "+reply.ecco=0.5": "filter.reply.ecco: Extra inputs are not permitted, got 0.5",
+    "choose.which=best": "filter.choose.which: Input should be 'all', 'first', 'shortest' or 'diverse', got 'best'",
+    "+select.quotas.a=0.9;+select.quotas.b=0.9": "filter.select.quotas: Value error, the shares should sum to at most 1, got ",
+    "agreement.min_judge=3.0": "filter.agreement.min_judge: got a threshold and no row with a grade, wanted whom to ask for it in score.judge",
+    "select.budget=5;select.order=-perplexity": "filter.select.order: got '-perplexity' and no row with a perplexity, wanted whom to ask",
+    "select.budget=5;select.order='cast(id as int)'": "filter.select.order: got 'cast(id as int)', wanted a SQL expression over id, task, answer",
+    "labels=reference;duplicates.semantic=0.9": "filter.duplicates.semantic: got a threshold below 1 with filter.labels: reference, wanted 1.0",
+}
+
+
+@pytest.mark.parametrize("overrides", BAD)
+def test_a_bad_parameter_is_one_clear_error(overrides: str, problems: Path) -> None:
+    apply_overrides("params.yaml", [override.replace("+", "+filter.") if override[0] == "+" else f"filter.{override}" for override in overrides.split(";")])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert str(stopped.value).startswith(f"params.yaml: {BAD[overrides]}")
 
 
 def test_any_number_of_threads_gives_the_same_bytes(tmp_path: Path) -> None:

@@ -11,9 +11,13 @@ from stages.filter.near import SCHEMA, near_duplicates, near_within, resolve
 TEN = "a b c d e f g h i j"  # with 3-grams: a changed last word leaves 7 of 8, a Jaccard of 7 / 9; a left one 7 / 8
 
 
+def anyone(later: np.ndarray, earlier: np.ndarray) -> np.ndarray:
+    return np.ones(len(later), dtype=bool)
+
+
 def near(texts: list[str], tmp_path: Path, threshold: float = 0.75, window: int = 32, chunk: int = 2) -> list[tuple[int, int, float]]:
     chunks = [pl.Series(texts[i : i + chunk], dtype=pl.String) for i in range(0, len(texts), chunk)]
-    return near_duplicates(chunks, 3, threshold, window, tmp_path).rows()
+    return near_duplicates(chunks, 3, threshold, window, tmp_path, anyone).rows()
 
 
 def by_all_pairs(texts: list[str], n: int, threshold: float) -> list[tuple[int, int, float]]:
@@ -49,7 +53,7 @@ def test_equal_texts_short_ones_and_empty_ones(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("texts", [[], ["", "..."]])
 def test_no_words_at_all(texts: list[str], tmp_path: Path) -> None:
-    assert near_duplicates([pl.Series(texts, dtype=pl.String)], 3, 0.8, 32, tmp_path).schema == SCHEMA
+    assert near_duplicates([pl.Series(texts, dtype=pl.String)], 3, 0.8, 32, tmp_path, anyone).schema == SCHEMA
 
 
 @pytest.mark.parametrize("threshold", [0.5, 0.6, 0.8])
@@ -64,7 +68,7 @@ def test_as_by_comparing_all_pairs(n: int, threshold: float, tmp_path: Path) -> 
         texts.append(" ".join(words))
     wanted = by_all_pairs(texts, n, threshold)
     assert len(wanted) > 10
-    assert near_duplicates([pl.Series(texts[:100]), pl.Series(texts[100:])], n, threshold, len(texts), tmp_path).rows() == wanted
+    assert near_duplicates([pl.Series(texts[:100]), pl.Series(texts[100:])], n, threshold, len(texts), tmp_path, anyone).rows() == wanted
     assert near_within(pl.Series(texts), np.zeros(len(texts), dtype=np.int64), n, threshold, len(texts)).rows() == wanted
 
 
@@ -87,3 +91,14 @@ def test_a_long_chain_is_resolved_by_turns() -> None:
 def test_the_evidence_is_the_first_kept_row() -> None:
     edges = pl.DataFrame({"position": [1, 3, 3, 3], "of": [0, 2, 1, 0], "jaccard": [0.9, 0.8, 0.95, 0.85]}, schema=SCHEMA)
     assert resolve(edges, 4).rows() == [(1, 0, 0.9), (3, 0, 0.85)]
+
+
+def test_what_may_not_meet_is_not_near(tmp_path: Path) -> None:
+    texts = pl.Series([TEN, f"{TEN} k", f"{TEN} l"])
+    found = near_duplicates([texts], 3, 0.75, 32, tmp_path, lambda later, earlier: earlier != 0)
+    assert found.rows() == [(2, 1, 8 / 10)], "both are near to the first; the last two share 8 of 10"
+
+
+def test_many_copies_of_one_text_are_found_beyond_the_window(tmp_path: Path) -> None:
+    texts = [f"{TEN} {number}" for number in range(100)]
+    assert near(texts, tmp_path, window=8) == [(i, 0, 8 / 10) for i in range(1, 100)]

@@ -28,7 +28,8 @@ SUMMARY = {"task": "summarization", "reference": "", "solution": "", "style": "c
             "language",
             "the reply is in es, the question in en",
         ),
-        ({"text": f"{'So we add them. ' * 9}#### 19"}, "degenerate", "85 % of its 4-grams have come before"),
+        ({"text": f"{'So we add them. ' * 12}#### 19"}, "degenerate", "89 % of its 4-grams have come before"),
+        ({"text": f"{'哈' * 300} #### 19"}, "degenerate", "a word of 300 characters"),
         ({"text": f"{'ha' * 101} #### 19"}, "degenerate", "a word of 202 characters"),
         ({"text": f"{QUESTION} #### 19", "question": QUESTION}, "echo", "repeats the question (Jaccard 0.95)"),
         ({"text": "Think step by step. Give the answer after the sum. #### 19"}, "leak", "8 or more running words of the instruction"),
@@ -52,7 +53,7 @@ SUMMARY = {"task": "summarization", "reference": "", "solution": "", "style": "c
             "summary 2 has 17 words, asked for 10",
         ),
         (SUMMARY | {"text": "#### Mia met Leo in Rome. #### Mia met Leo."}, "lost_entities", "summary 2 has 2 entities, the one before 3"),
-        (SUMMARY | {"text": "#### Mia met Leo. #### Mia met Leo in Paris."}, "unfaithful", "1 of 3 entities are not in the article: paris"),
+        (SUMMARY | {"text": "#### Mia met Leo. #### There Mia met Leo in Paris."}, "unfaithful", "1 of 3 entities are not in the article: paris"),
     ],
 )
 def test_each_fault_has_its_reason(row: dict[str, Any], reason: str, detail: str, tmp_path: Path) -> None:
@@ -66,12 +67,50 @@ def test_private_data_is_a_reason_where_params_say_so(tmp_path: Path) -> None:
     assert judged(params(tmp_path, "private=reject"), row)["detail"][0] == "e-mail address mia@example.org"
 
 
+CODE = "Sure:\n```python\nprint('hi')\n```\nIt prints a word."
+CHAT = {"task": "conversation", "reference": "", "solution": "", "style": "plain", "instruction": "We are open from nine to five on every day of the week."}
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        CHAT | {"question": "How do I print in Python?", "text": CODE},
+        CHAT | {"question": "Give me JSON with an answer key.", "text": '{"answer": "yes"}'},
+        CHAT | {"question": "Translate into French: I have counted all the apples.", "text": "J'ai compté toutes les pommes qui étaient sur la table."},
+        CHAT | {"question": "When are you open?", "text": "We are open from nine to five on every day of the week."},
+        CHAT | {"question": "Hello!", "text": "Hello!"},
+        CHAT | {"question": "My dog died.", "text": "I'm sorry to hear about your loss. Be kind to yourself."},
+        CHAT | {"question": "What does she do?", "text": "She works there as an AI researcher."},
+        CHAT | {"question": "Who wrote it?", "text": "Sorry, Wrong Number was written by Lucille Fletcher."},
+        CHAT | {"question": "A zero matrix?", "text": "\n".join(["[0, 0, 0, 0, 0, 0]"] * 6)},
+        CHAT | {"question": "A table?", "text": f"| a | b |\n|{'-' * 120}|{'-' * 120}|\n| one | two |"},
+        NLI
+        | {
+            "reference": "contradiction",
+            "text": "Il dit le contraire de la première phrase. #### contradiction",
+            "question": "Il pleut. Il ne pleut pas du tout.",
+        },
+        {"text": "Let us solve it.\n#### Step 1\nWe add 12 and 7.\n#### 19"},
+        {"text": "20 minutes and 30 more are 50 / 60 = 0 hours and 50 minutes. #### 19"},
+        {"text": "An easy choice is 18, but that is no answer here. #### 19"},
+        SUMMARY | {"question": "Mia paid 5,000 for 10 percent of it.", "text": "#### Mia paid. #### Officials say Mia paid 5000 for 10% of it."},
+    ],
+)
+def test_good_rows_are_kept(row: dict[str, Any], tmp_path: Path) -> None:
+    assert judged(params(tmp_path), row).select("reason", "detail").row(0) == (None, None)
+
+
+def test_the_reasoning_ends_at_the_last_mark(tmp_path: Path) -> None:
+    texts = ["We go.\n#### Step 1\nWe add.\n#### 19", "12 + 7 = 19 #### 19\n#### 19"]
+    assert judged(params(tmp_path), *({"text": text} for text in texts))["reasoning"].to_list() == ["We go.\n#### Step 1\nWe add.", "12 + 7 = 19"]
+
+
 @pytest.mark.parametrize(
     ("off", "row"),
     [
         ("reply.refusal=false", {"text": "I cannot say. #### 19"}),
         ("reply.language=false", {"text": "Mia tiene doce lápices y luego compra siete más en la tienda. #### 19", "question": QUESTION}),
-        ("reply.repetition=1.0", {"text": f"{'So we add them. ' * 9}#### 19"}),
+        ("reply.repetition=1.0", {"text": f"{'So we add them. ' * 12}#### 19"}),
         ("reply.word_length=0", {"text": f"{'ha' * 101} #### 19"}),
         ("reply.echo=1.0", {"text": f"{QUESTION} #### 19", "question": QUESTION}),
         ("reply.leak_words=0", {"text": "Think step by step. Give the answer after the sum. #### 19"}),
@@ -83,7 +122,7 @@ def test_private_data_is_a_reason_where_params_say_so(tmp_path: Path) -> None:
         ("chain.steps=false", SUMMARY | {"text": "#### Mia met Leo."}),
         ("chain.length_tolerance=0.0", SUMMARY | {"text": f"#### Mia met Leo. #### Mia met Leo in Rome, as {' '.join('abcdefghijk')}."}),
         ("chain.lost_entities=false", SUMMARY | {"text": "#### Mia met Leo in Rome. #### Mia met Leo."}),
-        ("chain.faithful=0.0", SUMMARY | {"text": "#### Mia met Leo. #### Mia met Leo in Paris."}),
+        ("chain.faithful=0.0", SUMMARY | {"text": "#### Mia met Leo. #### There Mia met Leo in Paris."}),
     ],
 )
 def test_each_rule_has_a_switch(off: str, row: dict[str, Any], tmp_path: Path) -> None:
@@ -118,7 +157,7 @@ def test_unreadable_is_not_wrong(tmp_path: Path) -> None:
 
 
 def test_a_row_has_the_first_reason_in_the_order_of_the_rules(tmp_path: Path) -> None:
-    row = {"text": "Sorry, as an AI I say 12 + 7 = 18. #### 20"}
+    row = {"text": "Sorry, I cannot, but 12 + 7 = 18. #### 20"}
     assert judged(params(tmp_path), row)["reason"][0] == "refusal"
     assert judged(params(tmp_path, "reply.refusal=false"), row)["reason"][0] == "wrong"
     assert judged(params(tmp_path, "reply.refusal=false", "verify=none"), row)["reason"][0] == "contradiction"
@@ -128,6 +167,10 @@ def test_a_row_has_the_first_reason_in_the_order_of_the_rules(tmp_path: Path) ->
 def test_the_control_learns_the_data_sets_own_answer(target: str, learnt: str, tmp_path: Path) -> None:
     found = judged(params(tmp_path, "labels=reference", f"target={target}"), {"text": ""})
     assert found.select("reason", "target").row(0) == (None, learnt)
+
+
+def test_many_rows_of_the_control_are_judged_too(tmp_path: Path) -> None:
+    assert judged(params(tmp_path, "labels=reference"), {}, {"id": "p2"})["reason"].to_list() == [None, None], "no rule about single rows is on"
 
 
 def test_the_control_of_a_summary_is_the_reference_itself(tmp_path: Path) -> None:

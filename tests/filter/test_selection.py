@@ -14,6 +14,7 @@ ROWS = pl.DataFrame(
         "vote": ["a", "a", "a", "a", "b", "c"],
         "sample": 0,
         "words": [10, 20, 30, 40, 50, 60],
+        "characters": [60, 120, 180, 240, 300, 360],
         "tokens": [1] * 6,
         "votes": [1] * 6,
         "agreement": [1.0] * 6,
