@@ -18,8 +18,9 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from stages.filter.near import RANK_BITS, block_prefixes, bounded_jaccard, can_be_near, prefixes, rarity
+from stages.filter.near import bounded_jaccard
 from stages.filter.ngrams import BLOCK, Sets, distinct, ngram_hashes, outlines, words
+from stages.filter.prefix import RANK_BITS, block_prefixes, can_be_near, prefixes, rarity
 
 NUMBER = r"\d+(?:[.,]\d+)*"
 TABLE_BITS = 24
