@@ -109,3 +109,22 @@ def test_planted_leaks_are_all_found_among_real_questions(questions, test_split:
     assert hits.filter(pl.col("row") >= len(ours))["test_id"].to_list() == [str(i) for i in picked]
     assert hits.filter(pl.col("row") < len(ours)).height == alarms  # none is the same question
     assert hits.filter(pl.col("row") >= len(ours))["rule"].to_list()[:2] == ["exact", "exact"]
+
+
+@needs_real
+def test_the_hits_among_real_rows_that_the_readme_tells_of() -> None:
+    """All ten of GSM8K were read: none is a leak. Templates and "there are 7 days in a week"."""
+    train, test = ([json.loads(line) for line in (REAL / f"gsm8k/{split}.jsonl").open(encoding="utf-8")] for split in ("train", "test"))
+    rows = pl.DataFrame({"question": [row["question"] for row in train], "target": [row["answer"] for row in train]}).with_row_index("row")
+    theirs = {"id": [str(i) for i in range(len(test))], "question": [row["question"] for row in test], "solution": [row["answer"] for row in test]}
+    hits = leaks([rows], pl.DataFrame(theirs), 13, 0.6)
+    assert (len(rows), hits["rule"].to_list()) == (7473, ["ngram"] * 10)
+    assert sorted(hits["where"]) == ["question"] * 4 + ["target"] * 6
+
+
+@needs_real
+def test_a_higher_threshold_takes_fewer_sibling_questions() -> None:
+    ours, theirs = commonsense_qa("train"), commonsense_qa("dev")
+    rows = pl.DataFrame({"question": ours, "target": ""}).with_row_index("row")
+    test = pl.DataFrame({"id": [str(i) for i in range(len(theirs))], "question": theirs, "solution": ""})
+    assert [len(leaks([rows], test, 13, similar)) for similar in (0.6, 0.7)] == [30, 3]
