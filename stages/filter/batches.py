@@ -87,7 +87,10 @@ def read_batches(path: Path, schema: pa.Schema, size: int) -> Iterator[pl.DataFr
     options = pyarrow.json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
     with path.open("rb") as lines:
         for block in blocks(lines, size):
-            table = pyarrow.json.read_json(io.BytesIO(block), pyarrow.json.ReadOptions(block_size=len(block)), options)
+            try:
+                table = pyarrow.json.read_json(io.BytesIO(block), pyarrow.json.ReadOptions(block_size=len(block)), options)
+            except pa.ArrowInvalid as error:
+                raise SystemExit(f"filter: {path}: got a line that is no such row ({error}), wanted what the stage before wrote; run `dvc repro`") from None
             yield pl.DataFrame(pl.from_arrow(table))
 
 

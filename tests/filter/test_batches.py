@@ -52,6 +52,13 @@ def test_a_completion_without_its_prompt_is_an_error(paths: tuple[Path, Path]) -
         list(completions_with_prompts(prompts, completions, 10))
 
 
+def test_a_broken_line_is_one_clear_error(paths: tuple[Path, Path]) -> None:
+    prompts, completions = paths
+    completions.write_text(completions.read_text() + '{"id": "b", "sample')
+    with pytest.raises(SystemExit, match=r"completions.jsonl: got a line that is no such row \(.+\), wanted what the stage before wrote"):
+        list(completions_with_prompts(prompts, completions, 100))
+
+
 def test_the_control_has_a_row_for_each_prompt(paths: tuple[Path, Path]) -> None:
     rows = pl.concat(prompts_alone(paths[0], 3))
     assert rows.select("row", "id", "style", "sample", "text", "finish_reason").rows() == [(i, id, "plain", 0, "", "stop") for i, id in enumerate("badc")]
