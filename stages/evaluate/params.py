@@ -33,7 +33,7 @@ class Params(Section):
     split: Literal["validation", "test"]
     answer_format: str
     summary_words: int
-    bare_number: bool  # math: a reply's last number counts where nothing marks the answer
+    bare_number: bool  # math: the last sentence's one number counts where nothing marks the answer
     prices: dict[str, Prices]  # of the teacher and the bases
 
 

@@ -74,7 +74,8 @@ def outside_labels(params: Params) -> pl.Expr:
 
 
 def unreadable(params: Params) -> pl.Expr:
-    return where(pl.col("answer").is_null(), pl.lit(f"no answer in the format {params.completion_format!r}"))
+    several = pl.format("names several: {}", "several")
+    return where(pl.col("answer").is_null(), pl.coalesce(several, pl.lit(f"no answer in the format {params.completion_format!r}")))
 
 
 def wrong(params: Params) -> pl.Expr:
@@ -86,9 +87,12 @@ def contradiction(params: Params) -> pl.Expr:
 
 
 def no_reasoning(params: Params) -> pl.Expr:
+    """Some words or figures at least: "Sure!" is none. Writing without spaces counts by its letters."""
     if params.filter.target == "answer":
         return NO_FAULT
-    return where(pl.col("reasoning") == "", pl.lit("an answer alone, and filter.target is reasoning"))
+    reasoning = pl.col("reasoning")
+    holds_some = (reasoning.str.count_matches(r"\w+") >= 3) | reasoning.str.contains(r"[^\x00-\x7F]{4}")
+    return where(~holds_some, pl.lit("an answer alone, and filter.target is reasoning"))
 
 
 def overlong(params: Params) -> pl.Expr:

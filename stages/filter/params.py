@@ -99,7 +99,7 @@ class Params(Section):
     filter: Filter
     answer_format: str  # of the targets
     completion_format: str  # of the teacher's replies
-    bare_number: bool  # math: a reply's last number counts where nothing marks the answer
+    bare_number: bool  # math: the last sentence's one number counts where nothing marks the answer
     max_words: int  # of the teacher's reasoning, that it was asked for
     summary_words: int
     num_summaries: int

@@ -1,6 +1,7 @@
 """Batches of rows, read: what each reply answers, and what only a library can tell of it. The one loop over rows."""
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
@@ -11,13 +12,15 @@ from stages.filter.params import Params
 from stages.filter.private import private_data
 from stages.filter.reasoning import contradiction
 from stages.tasks.answers import TASKS
-from stages.tasks.reply import Asked, named
+from stages.tasks.qa.answer import LETTERS, named_choices, named_letters
+from stages.tasks.reply import Asked, clause, named
 
 READ = {
     "reasoning": pl.String,  # null where the task has none that could be learnt, or the reply is unreadable
     "answer": pl.String,  # null where the reply is unreadable
     "is_right": pl.Boolean,  # null where no answer could be read, or none is simply right
     "outside": pl.String,  # what an unreadable reply marks as its answer, where that names no label
+    "several": pl.String,  # the same, where that names more than one
     "contradiction": pl.String,
     "missing_steps": pl.String,
     "long_summary": pl.String,
@@ -47,8 +50,8 @@ def from_reply(
     is_free = task.is_right is None and style == PLAIN
     reading = task.read(text, asked) if ended else None
     if reading is None:
-        outside = no_label(text, asked, task.LABELS) if ended and task.LABELS else None
-        return None, None, None, outside, None, *ChainFaults(), None, None, is_free, *draws(id, sample, params)
+        outside, several = no_one_label(text, asked, task.LABELS) if ended and task.LABELS else (None, None)
+        return None, None, None, outside, several, None, *ChainFaults(), None, None, is_free, *draws(id, sample, params)
     learnt = reading.reasoning if params.filter.target == "reasoning" else ""
     contradicts = contradiction(reading.reasoning, reading.answer, name, asked) if reading.reasoning and params.filter.answer.contradiction else None
     target = task.write(learnt or "", reading.answer, params.answer_format)
@@ -56,6 +59,7 @@ def from_reply(
         reading.reasoning,
         reading.answer,
         task.is_right(reading.answer, reference, choices) if task.is_right else None,
+        None,
         None,
         contradicts,
         *(chain_faults(text, question, params) if style == "cod" else ChainFaults()),
@@ -83,15 +87,22 @@ def from_reference(
     reasoning = solution if teaches_reasoning else ""
     target = task.write(reasoning, answer, params.answer_format)
     private = private_data(target) if params.filter.private != "none" else None
-    return reasoning, answer, None, None, None, *ChainFaults(), private, target, True, *draws(id, sample, params)
+    return reasoning, answer, None, None, None, None, *ChainFaults(), private, target, True, *draws(id, sample, params)
 
 
-def no_label(text: str, asked: Asked, labels: Any) -> str | None:
-    """What the reply marks as its answer, where that is none of the labels or choices; None where it marks nothing, or one or several of them."""
+def no_one_label(text: str, asked: Asked, labels: Sequence[str]) -> tuple[str | None, str | None]:
+    """(what an unreadable reply marks as its answer where it names no label, the same where it names several); both None where it
+    marks nothing, or denies one label."""
     marked = named(text, asked)
-    words = f" {' '.join(marked[1].casefold().split())} " if marked else ""
-    known = [label.casefold() for label in (asked.choices or labels)]
-    return marked[1] if marked and words.strip() and not any(label in words for label in known) else None
+    words = " ".join(clause(marked[1]).split()) if marked else ""
+    if not words:
+        return None, None
+    if asked.choices:
+        by_text = {LETTERS[i] for i in named_choices(words, asked.choices)}
+        num_labels = len(by_text | (named_letters(words, asked.choices) & set(LETTERS[: len(asked.choices)])))
+    else:
+        num_labels = sum(label.casefold() in words.casefold() for label in labels)
+    return (words, None) if num_labels == 0 else (None, words) if num_labels > 1 else (None, None)
 
 
 def draws(id: str, sample: int, params: Params) -> tuple[float, bool]:

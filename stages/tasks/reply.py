@@ -12,13 +12,20 @@ import json_repair
 
 FENCE = re.compile(r"^```\w*\s*|\s*```$")
 ANSWER_KEYS = ("answer", "final_answer", "label")
-# "The answer is", "Final answer:", "**Answer:**", "The correct choice is"; the last one in a reply counts
+# "The answer is", "Final answer:", "**Answer:**", "The correct choice (of five) is"; the last one in a reply counts
 SAID = re.compile(
-    r"(?:\b(?:so|thus|therefore|hence|and),?\s+)?(?:\bthe\s+)?\b(?:final |correct |best |right )?(?:answer|choice|option|label)(?:\s+is\b|\s*[:=])[\s*:]*",
+    r"(?P<so>\b(?:so|thus|therefore|hence|and),?\s+)?(?:\bthe\s+)?\b(?:final |correct |best |right )?(?:answer|choice|option|label)"
+    r"(?:\s*\([^()\n]*\))?(?:\s+is\b|\s*[:=])[\s*:]*",
+    re.IGNORECASE,
+)
+# how the sentence that names the answer may begin: "Among A through E, the answer is"
+LEAD_IN = re.compile(
+    r"(?:^|(?<=[.!?\n]))\s*(?:among|of|out of|from|based on|according to|considering|given(?! that)|in|for|with|between|looking at)\b"
+    r"(?:[^\S\n]+[^\s=.!?]+){1,8}\s*$",
     re.IGNORECASE,
 )
 # where the clause that names the answer ends and its grounds begin
-GROUNDS = re.compile(r"[;\n]|\.(?:\s|$)|,?\s(?:because|since|as|given|so that)\s")
+GROUNDS = re.compile(r"[;\n]|\.[\"'”’)]*(?:\s|$)|,?\s(?:because|since|as|given|so that)\s")
 NEGATED = re.compile(r"(?:\b(?:not|no|neither|never|non|isn't|cannot be)\b|n't\b)", re.IGNORECASE)
 
 
@@ -28,7 +35,7 @@ class Asked(NamedTuple):
     style: str
     answer_format: str  # "json", or the mark before the answer
     choices: list[str]
-    bare_number: bool  # math: a reply's last number counts where nothing marks the answer
+    bare_number: bool  # math: the last sentence's one number counts where nothing marks the answer
 
 
 class Reading(NamedTuple):
@@ -52,13 +59,16 @@ def named(text: str, asked: Asked) -> tuple[str, str] | None:
     said = list(SAID.finditer(text))
     if not said:
         return None
-    return text[: said[-1].start()].strip().rstrip("*_").rstrip(), clause(text[said[-1].end() :].strip())
+    before = text[: said[-1].start()].strip().rstrip("*_").rstrip()
+    reasoning = before if said[-1]["so"] else LEAD_IN.sub("", before)
+    return reasoning, clause(text[said[-1].end() :].strip())
 
 
 def before_mark(text: str, mark: str) -> tuple[str, str]:
-    """Up to the last mark, and the line behind it. Marks before it may be headings; those with the same answer only repeat it."""
+    """Up to the last mark, and the line behind it, which may stand below a colon. Marks before it may be headings; those with the
+    same answer only repeat it."""
     reasoning, _, behind = text.rpartition(mark)
-    answer = behind.strip().split("\n", 1)[0]
+    answer = behind.lstrip(" \t\r\n:").rstrip().split("\n", 1)[0]
     while mark in reasoning and reasoning.rpartition(mark)[2].strip() == answer:
         reasoning = reasoning.rpartition(mark)[0]
     return reasoning.strip(), answer

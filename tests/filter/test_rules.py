@@ -11,6 +11,7 @@ from tests.filter.judged import judged, params
 STEPS = "Mia has 12 red pens and buys 7 more, so now she has 12 + 7 = 19 pens in all."
 QUESTION = "Mia has 12 red pens. She buys 7 more pens at the shop on the corner. How many pens does Mia have now?"
 NLI = {"task": "nli", "reference": "neutral", "solution": ""}
+QA = {"task": "qa", "reference": "B", "solution": "", "choices": ["bank", "library", "mall"], "question": "Where does one borrow books?"}
 SUMMARY = {"task": "summarization", "reference": "", "solution": "", "style": "cod", "question": "On Monday Mia met Leo in Rome. They talked about bread."}
 
 
@@ -44,8 +45,15 @@ SUMMARY = {"task": "summarization", "reference": "", "solution": "", "style": "c
             "overlong",
             "301 words of reasoning, asked for at most 150",
         ),
+        ({"text": "Sure! #### 19"}, "no_reasoning", "an answer alone, and filter.target is reasoning"),
+        (QA | {"text": "Among A through E, the answer is B."}, "no_reasoning", "an answer alone, and filter.target is reasoning"),
+        (QA | {"text": "One may go there. #### A or B"}, "unreadable", "names several: A or B"),
+        (QA | {"text": "One may go there. #### library or a mall"}, "unreadable", "names several: library or a mall"),
+        (QA | {"text": "One may go there. #### a shop"}, "outside_labels", "got a shop, which is no label"),
+        (QA | {"text": "One may go there. #### F"}, "outside_labels", "got F, which is no label"),
         (NLI | {"text": "They differ. #### perhaps"}, "outside_labels", "got perhaps, which is no label"),
-        (NLI | {"text": "They differ. #### neutral or entailment"}, "unreadable", "no answer in the format '####'"),
+        (NLI | {"text": "They differ. #### neutral or entailment"}, "unreadable", "names several: neutral or entailment"),
+        (NLI | {"text": "They differ. #### not neutral"}, "unreadable", "no answer in the format '####'"),
         (SUMMARY | {"text": "#### Mia met Leo."}, "missing_steps", "1 summaries of 2"),
         (
             SUMMARY | {"text": f"#### Mia met Leo. #### Mia met Leo in Rome, as {' '.join('abcdefghijk')}."},
@@ -111,7 +119,7 @@ def test_the_reasoning_ends_at_the_last_mark(tmp_path: Path) -> None:
         ("reply.refusal=false", {"text": "I cannot say. #### 19"}),
         ("reply.language=false", {"text": "Mia tiene doce lápices y luego compra siete más en la tienda. #### 19", "question": QUESTION}),
         ("reply.repetition=1.0", {"text": f"{'So we add them. ' * 12}#### 19"}),
-        ("reply.word_length=0", {"text": f"{'ha' * 101} #### 19"}),
+        ("reply.word_length=0", {"text": f"They say {'ha' * 101}. #### 19"}),
         ("reply.echo=1.0", {"text": f"{QUESTION} #### 19", "question": QUESTION}),
         ("reply.leak_words=0", {"text": "Think step by step. Give the answer after the sum. #### 19"}),
         ("reply.scaffolding=false", {"text": f"{STEPS} <|eot_id|> #### 19"}),

@@ -93,9 +93,33 @@ def test_a_reference_must_be_a_number(reference: str, ok: bool) -> None:
 
 @pytest.mark.parametrize(
     ("text", "reasoning"),
-    [("The answer is 18.", ""), ("9 * 2 = 18. So, the final answer is 18.", "9 * 2 = 18."), ("9 * 2 = 18.\n\n**Answer:** 18", "9 * 2 = 18.")],
+    [
+        ("The answer is 18.", ""),
+        ("9 * 2 = 18. So, the final answer is 18.", "9 * 2 = 18."),
+        ("9 * 2 = 18.\n\n**Answer:** 18", "9 * 2 = 18."),
+        ("Among A through E, the answer is 18.", ""),
+        ("9 * 2 = 18. Based on the steps above, the answer is 18.", "9 * 2 = 18."),
+        ("9 * 2 = 18, so the answer is 18.", "9 * 2 = 18,"),
+        ("In two days she sells 9 * 2 = 18, the answer is 18.", "In two days she sells 9 * 2 = 18,"),
+        ("Since she sells two times nine eggs, the answer is 18.", "Since she sells two times nine eggs,"),
+        ("For two days she sells nine, therefore the answer is 18.", "For two days she sells nine,"),
+    ],
 )
 def test_the_words_that_lead_to_the_answer_are_no_reasoning(text: str, reasoning: str) -> None:
     reading = read(text, Asked("cot", "json", [], False))
     assert reading is not None
     assert (reading.reasoning, reading.answer) == (reasoning, "18")
+
+
+@pytest.mark.parametrize(
+    ("text", "reasoning", "answer"),
+    [
+        ("9 eggs, twice. That is 9 * 2 = 18 dollars.", "9 eggs, twice. That is 9 * 2 =", "18"),
+        ("9 * 2 = 18 dollars.\n####", "9 * 2 =", "18"),
+        ("She sells nine twice. So 18 dollars.", "She sells nine twice.", "18"),
+    ],
+)
+def test_a_bare_number_is_the_last_sentences_or_its_last_result(text: str, reasoning: str, answer: str) -> None:
+    reading = read(text, Asked("cot", "####", [], True))
+    assert reading is not None
+    assert (reading.reasoning, reading.answer) == (reasoning, answer)

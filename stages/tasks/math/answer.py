@@ -16,6 +16,7 @@ from stages.tasks.reply import Asked, Reading, named
 LABELS = None
 BOXED = re.compile(r"\\boxed\s*\{")
 LATEX = re.compile(r"\\[a-zA-Z]|\^|\$[^$]+\$")
+SENTENCE = re.compile(r"\S(?:(?![.!?]\s|\n).)*[.!?]*")
 # GSM8K's calculator annotations, "<<48/2=24>>": no target should teach them
 ANNOTATION = re.compile(r"<<[^<>]*>>")
 
@@ -30,11 +31,9 @@ def value(words: str) -> str | None:
 
 def read(text: str, asked: Asked) -> Reading | None:
     """The reasoning and the answer: of what the reply marks as its answer, "\\boxed{}" included."""
-    reasoning, words = named(text, asked) or boxed(text) or ("", None)
-    if words is None and asked.bare_number:
-        reasoning, words = last_number(text)
-    if words is None:
-        return None
+    reasoning, words = named(text, asked) or boxed(text) or (text, "")
+    if asked.bare_number and not words.strip():
+        reasoning, words = bare_number(reasoning)
     answer = value(words)
     return None if answer is None else Reading(reasoning, answer)
 
@@ -52,10 +51,15 @@ def boxed(text: str) -> tuple[str, str] | None:
     return None
 
 
-def last_number(text: str) -> tuple[str, str | None]:
-    """The last word with a digit in it, for a user who takes that for the answer."""
-    found = list(re.finditer(r"\S*\d\S*", text))
-    return (text[: found[-1].start()].strip(), found[-1][0]) if found else ("", None)
+def bare_number(text: str) -> tuple[str, str]:
+    """(what stands before, the words that hold the number), for a user who takes a reply's last number for its answer.
+
+    The words are the last sentence with a digit in it, or what it holds behind its last "=". The caller finds two unlike numbers
+    in them unreadable: which of two is meant would be a guess.
+    """
+    start, sentence = max(((match.start(), match[0]) for match in SENTENCE.finditer(text) if re.search(r"\d", match[0])), default=(0, ""))
+    before, equals, result = sentence.rpartition("=")
+    return text[: start + len(before + equals)].strip(), result
 
 
 def write(reasoning: str, answer: str, answer_format: str) -> str:

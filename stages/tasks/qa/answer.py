@@ -14,7 +14,7 @@ LETTERS = "ABCDEFGHIJ"
 LABELS = LETTERS
 LETTER = re.compile(r"(?<![\w'’.-])(?:\(([A-Ja-j])\)|([A-J]))(?![\w'’])(?!-\w)")
 
-LETTER_STOP = re.compile(r"(?<!\w)([A-Ja-j])\.\s+")  # "B. bank": no end of a sentence
+LETTER_STOP = re.compile(r"(?<![\w.])([A-Ja-j])\.\s+")  # "B. bank": no end of a sentence
 
 
 def read(text: str, asked: Asked) -> Reading | None:
@@ -33,10 +33,9 @@ def one_choice(words: str, choices: list[str]) -> str | None:
         return letter
     if NEGATED.search(words) and not any(NEGATED.search(choice) for choice in choices):
         return None
-    letters = {(first or second).upper() for first, second in LETTER.findall(words)}
+    letters, by_text = named_letters(words, choices), named_choices(words, choices)
     if not letters <= set(LETTERS[: len(choices)]):
         return None
-    by_text = named_choices(words, choices)
     if len(letters) == 1:
         letter = letters.pop()
         # "A. bank": the text must be the letter's own, and be no second choice
@@ -57,6 +56,15 @@ def whole_choice(words: str, choices: list[str]) -> str | None:
         return match[1].upper()
     same = [i for i, choice in enumerate(choices) if fold(choice) == fold(words)]
     return LETTERS[same[0]] if len(same) == 1 else None
+
+
+def named_letters(words: str, choices: list[str]) -> set[str]:
+    """The letters that stand in the words by themselves, and not within the text of a choice ("Washington D.C.", "vitamin C")."""
+    texts = sorted((fold(choice).split() for choice in choices if len(fold(choice)) > 1), key=len, reverse=True)
+    for text in texts:
+        spaced = r"\s+".join(map(re.escape, text))
+        words = re.sub(rf"(?<!\w){spaced}(?!\w)", " ", words, flags=re.IGNORECASE)
+    return {(first or second).upper() for first, second in LETTER.findall(words)}
 
 
 def named_choices(words: str, choices: list[str]) -> list[int]:
