@@ -180,7 +180,8 @@ def write(folder: Path, count: int, seed: int) -> None:
             error = "HTTP 400: no" if kind == "unanswered" else ""
             tokens = {"prompt_tokens": 100, "completion_tokens": len(row.text.split())}
             prompts.write(line(prompt(id, row)))
-            completions.write(line({"id": id, "style": style, "sample": 0, "text": row.text, "finish_reason": finish, "error": error} | tokens))
+            replied = {"split": "train", "id": id, "style": style, "sample": 0, "text": row.text, "reasoning": ""}
+            completions.write(line(replied | {"finish_reason": finish, "error": error} | tokens))
             scores.write(line({"id": id, "sample": 0, "judge": 1.0 if kind == "judged_low" else 4.0, "perplexity": None}))
     np.save(folder / "data/scores/embeddings.npy", np.empty((0, 0), np.float32))
 

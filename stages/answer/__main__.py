@@ -46,13 +46,14 @@ def to_requests(params: Params) -> Iterator[Request]:
         for prompt in stream_prompts(Path(f"data/prompts/{params.answer.split}.jsonl")):
             style = prompt.style(how)
             if how == "plain" or style != PLAIN or PLAIN not in params.answer.styles:  # where plain is the only style, it is asked once
-                yield to_request(prompt, style, params)
+                yield to_request(prompt, params.answer.split, style, params)
     for prompt in stream_prompts(GUARD):
-        yield to_request(prompt, PLAIN, params)
+        yield to_request(prompt, "guard", PLAIN, params)
 
 
-def to_request(prompt: Prompt, style: str, params: Params) -> Request:
+def to_request(prompt: Prompt, split: str, style: str, params: Params) -> Request:
     return Request(
+        split=split,
         prompt_id=prompt.id,
         style=style,
         messages=tuple((message.role, message.content) for message in prompt.messages[style]),
@@ -62,17 +63,19 @@ def to_request(prompt: Prompt, style: str, params: Params) -> Request:
         temperature=0.0,
         top_p=1.0,
         top_k=0,
-        schema=json.dumps(prompt.schemas[style], sort_keys=True) if style in prompt.schemas else "",
+        schema=json.dumps(prompt.schemas[style]) if style in prompt.schemas else "",
     )
 
 
 def to_completions(plan: Plan, ledger: Ledger) -> Iterator[Completion]:
     for place, reply in replies(plan, ledger):
         yield Completion(
+            split=place.split,
             id=place.prompt_id,
             style=place.style,
             sample=place.sample,
             text=reply.text,
+            reasoning=reply.reasoning,
             finish_reason=reply.finish_reason,
             error=reply.error,
             prompt_tokens=reply.prompt_tokens,

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from stages.evaluate.arms import STUDENTS, Arm, arms_of, cost_of, describe, mean, paid_back, paired, pairs
+from stages.evaluate.arms import STUDENTS, Arm, arms_of, cost_of, describe, mean, paid_back, paired, pairs, rounded
 from stages.evaluate.guard import guard
 from stages.evaluate.labels import baselines, confusion
 from stages.evaluate.measures import measure_name, normalised
 from stages.evaluate.params import load
-from stages.rows.completion import read_completions
+from stages.rows.completion import Completion, read_completions
 from stages.rows.prompt import Prompt, read_prompts
 from stages.tasks.answers import TASKS
 
@@ -23,10 +23,15 @@ METRICS = Path("metrics")
 def main() -> None:
     params = load()
     prompts = read_prompts(Path(f"data/prompts/{params.split}.jsonl"))
-    answers = {model: read_completions(Path(f"data/answers/{model}.jsonl")) for model in MODELS}
-    arms = [arm for model in MODELS for arm in arms_of(model, answers[model], prompts, params)]
+    if not prompts:
+        raise SystemExit(
+            f"evaluate: data/prompts/{params.split}.jsonl: got no questions, wanted some to compare models on; give the data set a {params.split} split"
+        )
+    completions = {model: read_completions(Path(f"data/answers/{model}.jsonl")) for model in MODELS}
+    arms = [arm for model in MODELS for arm in arms_of(model, of_split(completions[model], params.split), prompts, params)]
     asked = [prompt for prompt in read_prompts(Path("data/prompts/guard.jsonl")) if TASKS[prompt.task].is_right]
-    guarded = [guard(student, answers, asked, params) for student in STUDENTS] if asked else []
+    on_guard = {model: of_split(completions[model], "guard") for model in MODELS}
+    guarded = [guard(student, on_guard, asked, params) for student in STUDENTS] if asked else []
     spent = json.loads((METRICS / "generate.json").read_text())["generate"]["cost"]
     costs = {arm.name: cost_of(arm, params) for arm in arms}
     report: dict[str, Any] = {"task": prompts[0].task, "measure": measure_name(prompts[0].task), "rows": len(prompts)}
@@ -47,6 +52,10 @@ def main() -> None:
             print(f"evaluate: regression: {row['student']} lost {row['drop']:.1%} on the guard set, more than evaluate.max_forgetting", file=sys.stderr)
 
 
+def of_split(completions: list[Completion], split: str) -> list[Completion]:
+    return [completion for completion in completions if completion.split == split]
+
+
 def chance(prompts: list[Prompt]) -> dict[str, float]:
     """Majority and random baselines; a task with choices has as many options as the row has choices."""
     labels = TASKS[prompts[0].task].LABELS
@@ -54,11 +63,11 @@ def chance(prompts: list[Prompt]) -> dict[str, float]:
     return baselines(normalised(prompts), options)
 
 
-def write(report: dict[str, Any], arms: list[Arm], costs: dict[str, float], prompts: list[Prompt]) -> None:
+def write(report: dict[str, Any], arms: list[Arm], costs: dict[str, float | None], prompts: list[Prompt]) -> None:
     METRICS.mkdir(exist_ok=True)
     (METRICS / "evaluate.json").write_text(json.dumps(report, indent=2) + "\n")
     write_csv("score", ("model", "style", "score", "low", "high"), [(row["model"], row["style"], row["score"], *row["interval"]) for row in report["arms"]])
-    write_csv("cost", ("arm", "cost", "score"), [(arm.name, round(costs[arm.name], 6), mean(arm.measured.scores)) for arm in arms])
+    write_csv("cost", ("arm", "cost", "score"), [(arm.name, rounded(costs[arm.name], 6), mean(arm.measured.scores)) for arm in arms])
     labels, cells = TASKS[prompts[0].task].LABELS, []
     if labels:
         used = list(labels)[: max((len(prompt.choices) for prompt in prompts), default=0) or len(labels)]

@@ -32,9 +32,8 @@ class Arm:
 
 
 def arms_of(model: str, completions: list[Completion], prompts: list[Prompt], params: Params) -> list[Arm]:
-    """One for each style in which the model was asked the questions of the split; the guard's are apart."""
-    ids = {prompt.id for prompt in prompts}
-    asked = {completion.style for completion in completions if completion.id in ids}
+    """One for each style in which the model was asked the questions of the split."""
+    asked = {completion.style for completion in completions}
     found = []
     for how in HOW:
         style = prompts[0].style(how)
@@ -53,7 +52,7 @@ def pairs(arms: list[Arm]) -> list[tuple[Arm, Arm]]:
     return found
 
 
-def describe(arm: Arm, cost: float, params: Evaluate) -> dict[str, Any]:
+def describe(arm: Arm, cost: float | None, params: Evaluate) -> dict[str, Any]:
     scores, num_rows = arm.measured.scores, len(arm.measured.scores)
     if "right" in arm.graded.outcomes or "wrong" in arm.graded.outcomes:
         interval = wilson(arm.graded.outcomes.count("right"), num_rows, params.confidence)
@@ -68,7 +67,7 @@ def describe(arm: Arm, cost: float, params: Evaluate) -> dict[str, Any]:
         "confidence": params.confidence,
         **{outcome: round(arm.graded.outcomes.count(outcome) / num_rows, 4) for outcome in ("unreadable", "cut_off", "unanswered")},
         "tokens_per_answer": round(sum(arm.graded.completion_tokens) / num_rows, 2),
-        "cost_per_1000": round(cost, 6),
+        "cost_per_1000": rounded(cost, 6),
         **arm.measured.details,
     }
 
@@ -79,21 +78,26 @@ def paired(first: Arm, second: Arm, params: Evaluate) -> dict[str, Any]:
     return {"first": first.name, "second": second.name, **found, **rounded}
 
 
-def cost_of(arm: Arm, params: Params) -> float:
-    """Of a thousand questions; a student is served at the price of its base."""
+def cost_of(arm: Arm, params: Params) -> float | None:
+    """Of a thousand questions, None where its prices are not known; a student is served at the price of its base."""
     prices = params.prices[arm.model if arm.model in params.prices else f"base-{arm.model}"]
     return per_thousand(arm.graded.prompt_tokens, arm.graded.completion_tokens, prices.prompt, prices.completion)
 
 
-def paid_back(arms: list[Arm], costs: dict[str, float], spent: float, params: Params) -> list[dict[str, Any]]:
+def paid_back(arms: list[Arm], costs: dict[str, float | None], spent: float | None, params: Params) -> list[dict[str, Any]]:
     """For each student asked plainly, against each of the teacher's arms: what was spent, and the questions after which that is paid back."""
     rows = []
     for student in [arm for arm in arms if arm.model in STUDENTS and arm.how == "plain"]:
-        total = spent + params.evaluate.training_cost[f"train-{student.model}"]  # pyright: ignore[reportArgumentType]
+        training = params.evaluate.training_cost[f"train-{student.model}"]  # pyright: ignore[reportArgumentType]
+        total = None if spent is None or training is None else spent + training
         for teacher in [arm for arm in arms if arm.model == "teacher"]:
             questions = break_even(total, costs[teacher.name], costs[student.name])
-            rows.append({"student": student.name, "against": teacher.name, "spent": round(total, 4), "questions": questions})
+            rows.append({"student": student.name, "against": teacher.name, "spent": rounded(total, 4), "questions": questions})
     return rows
+
+
+def rounded(value: float | None, places: int) -> float | None:
+    return None if value is None else round(value, places)
 
 
 def mean(scores: Sequence[float]) -> float:

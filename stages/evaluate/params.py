@@ -15,17 +15,17 @@ class Evaluate(Section):
     entities: str  # of summaries: "rule", or the name of an installed spaCy model
     length_tolerance: Annotated[float, Field(ge=0)]  # a summary complies within this share of the words asked for
     max_forgetting: Annotated[float, Field(ge=0, le=1)]  # of accuracy on the guard set; a larger drop is a regression
-    training_cost: dict[Literal["train-8b", "train-70b"], Annotated[float, Field(ge=0)]]  # in the currency of the prices
+    training_cost: dict[Literal["train-8b", "train-70b"], Annotated[float, Field(ge=0)] | None]  # in the currency of the prices; None: not known
     confidence: Annotated[float, Field(gt=0, lt=1)]  # of every interval
     num_resamples: Annotated[int, Field(ge=1000)]  # of the bootstrap
     seed: int
 
 
 class Prices(Section):
-    """For a million tokens."""
+    """For a million tokens; None: not known."""
 
-    prompt: float
-    completion: float
+    prompt: float | None
+    completion: float | None
 
 
 class Params(Section):

@@ -87,7 +87,13 @@ def arm_row(arm: dict[str, Any]) -> tuple[str, ...]:
 
 def cost_row(arm: dict[str, Any], speeds: dict[str, float]) -> tuple[str, ...]:
     tokens = 1000 * arm["tokens_per_answer"]
-    return arm["model"], arm["style"], f"{tokens:,.0f}", f"{arm['cost_per_1000']:.3g}", f"{tokens * speeds[arm['model']]:.1f}" if arm["model"] in speeds else ""
+    return (
+        arm["model"],
+        arm["style"],
+        f"{tokens:,.0f}",
+        in_words(arm["cost_per_1000"], ".3g"),
+        f"{tokens * speeds[arm['model']]:.1f}" if arm["model"] in speeds else "",
+    )
 
 
 def comparison_row(row: dict[str, Any]) -> tuple[str, ...]:
@@ -96,7 +102,12 @@ def comparison_row(row: dict[str, Any]) -> tuple[str, ...]:
 
 
 def break_even_row(row: dict[str, Any]) -> tuple[str, ...]:
-    return row["student"], row["against"], f"{row['spent']:,.4g}", "never" if row["questions"] is None else f"{row['questions']:,}"
+    questions = row["questions"]
+    return row["student"], row["against"], in_words(row["spent"], ",.4g"), questions if isinstance(questions, str) else f"{questions:,}"
+
+
+def in_words(cost: float | None, form: str) -> str:
+    return "unknown" if cost is None else format(cost, form)
 
 
 def guard_row(row: dict[str, Any]) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ COMPLETION = pa.schema(
         ("style", pa.string()),
         ("sample", pa.int64()),
         ("text", pa.string()),
+        ("reasoning", pa.string()),
         ("finish_reason", pa.string()),
         ("error", pa.string()),
         ("completion_tokens", pa.int64()),
@@ -35,6 +36,7 @@ def completions_with_prompts(prompts: Path, completions: Path, size: int) -> Ite
         raise SystemExit(f"filter: {prompts}: got no prompts, wanted at least one; run `dvc repro prompts`")
     start = 0
     for batch in read_batches(completions, COMPLETION, size):
+        batch = batch.rename({"reasoning": "thoughts"})  # noqa: PLW2901 - what a reading finds is called reasoning
         while not batch["id"].is_in(held["id"].implode()).all():
             more = next(coming, None)
             if more is None:
@@ -52,8 +54,9 @@ def prompts_alone(prompts: Path, size: int) -> Iterator[pl.DataFrame]:
     """The prompts as rows of their own, in the same columns: the control has no completions."""
     start = 0
     for batch in prompt_frames(prompts, size):
-        none = {"style": pl.lit(PLAIN), "sample": pl.lit(0, pl.Int64), "text": pl.lit(""), "finish_reason": pl.lit("stop"), "error": pl.lit("")}
-        yield batch.with_columns(**none, completion_tokens=pl.lit(0, pl.Int64)).with_row_index("row", start)
+        none = dict.fromkeys(("text", "thoughts", "error"), pl.lit(""))
+        none |= {"style": pl.lit(PLAIN), "sample": pl.lit(0, pl.Int64), "finish_reason": pl.lit("stop"), "completion_tokens": pl.lit(0, pl.Int64)}
+        yield batch.with_columns(**none).with_row_index("row", start)
         start += len(batch)
 
 

@@ -1,13 +1,14 @@
 """Batches of rows, read: what each reply answers, and what only a library can tell of it. The one loop over rows."""
 
 import hashlib
+from collections import namedtuple
 from collections.abc import Sequence
-from typing import Any
+from typing import NamedTuple
 
 import polars as pl
 
 from stages.filter.batches import PLAIN
-from stages.filter.chain import ChainFaults, chain_faults
+from stages.filter.chain import chain_faults
 from stages.filter.params import Params
 from stages.filter.private import private_data
 from stages.filter.reasoning import contradiction
@@ -34,60 +35,71 @@ READ = {
 }
 
 
+Read = namedtuple("Read", READ, defaults=[None] * len(READ))
+
+
+class Row(NamedTuple):
+    """What a reading needs of a batch's row; `ended`: the reply came to its own end."""
+
+    id: str
+    sample: int
+    style: str
+    text: str
+    thoughts: str
+    ended: bool
+    task: str
+    reference: str
+    solution: str
+    choices: list[str]
+    question: str
+
+
 def read_batch(batch: pl.DataFrame, params: Params) -> pl.DataFrame:
     """The batch with the columns of READ. "Could not be read" is not "wrong"."""
-    ended = pl.col("finish_reason") == "stop"
-    wanted = ("id", "sample", "style", "text", ended, "task", "reference", "solution", "choices", "question")
+    wanted = batch.with_columns(ended=pl.col("finish_reason") == "stop").select(Row._fields)
     read = from_reference if params.filter.labels == "reference" else from_reply
-    rows = [read(*row, params=params) for row in batch.select(wanted).iter_rows()]
+    rows = [read(Row(*row), params) for row in wanted.iter_rows()]
     return batch.hstack(pl.DataFrame(rows, schema=READ, orient="row"))
 
 
-def from_reply(
-    id: str, sample: int, style: str, text: str, ended: bool, name: str, reference: str, solution: str, choices: list[str], question: str, *, params: Params
-) -> tuple[Any, ...]:
-    asked, task = Asked(style, params.completion_format, choices, params.bare_number), TASKS[name]
-    is_free = task.is_right is None and style == PLAIN
-    reading = task.read(text, asked) if ended else None
+def from_reply(row: Row, params: Params) -> Read:
+    asked, task = Asked(row.style, params.completion_format, row.choices, params.bare_number), TASKS[row.task]
+    random, is_validation = draws(row.id, row.sample, params)
+    found = Read(is_free=task.is_right is None and row.style == PLAIN, random=random, is_validation=is_validation)
+    reading = task.read(row.text, asked) if row.ended else None
     if reading is None:
-        outside, several = no_one_label(text, asked, task.LABELS) if ended and task.LABELS else (None, None)
-        return None, None, None, outside, several, None, *ChainFaults(), None, None, is_free, *draws(id, sample, params)
-    learnt = reading.reasoning if params.filter.target == "reasoning" else ""
-    contradicts = contradiction(reading.reasoning, reading.answer, name, asked) if reading.reasoning and params.filter.answer.contradiction else None
-    target = task.write(learnt or "", reading.answer, params.answer_format)
-    return (
-        reading.reasoning,
-        reading.answer,
-        task.is_right(reading.answer, reference, choices) if task.is_right else None,
-        None,
-        None,
-        contradicts,
-        *(chain_faults(text, question, params) if style == "cod" else ChainFaults()),
-        private_data(target) if params.filter.private != "none" else None,
-        target,
-        is_free,
-        *draws(id, sample, params),
+        outside, several = no_one_label(row.text, asked, task.LABELS) if row.ended and task.LABELS else (None, None)
+        return found._replace(outside=outside, several=several)
+    reasoning, answer = row.thoughts.strip() if reading.reasoning == "" else reading.reasoning, reading.answer
+    target = task.write(reasoning or "" if params.filter.target == "reasoning" else "", answer, params.answer_format)
+    return found._replace(
+        reasoning=reasoning,
+        answer=answer,
+        is_right=task.is_right(answer, row.reference, row.choices) if task.is_right else None,
+        contradiction=contradiction(reasoning, answer, row.task, asked) if reasoning and params.filter.answer.contradiction else None,
+        **(chain_faults(row.text, row.question, params)._asdict() if row.style == "cod" else {}),
+        private=private_data(target) if params.filter.private != "none" else None,
+        target=target,
     )
 
 
-def from_reference(
-    id: str, sample: int, style: str, text: str, ended: bool, name: str, reference: str, solution: str, choices: list[str], question: str, *, params: Params
-) -> tuple[Any, ...]:
+def from_reference(row: Row, params: Params) -> Read:
     """The control: the data set's own answer as the target."""
-    task = TASKS[name]
+    task = TASKS[row.task]
     teaches_reasoning = params.filter.target == "reasoning" and task.is_right is not None
-    if teaches_reasoning and not solution:
+    if teaches_reasoning and not row.solution:
         raise SystemExit(
-            f"filter: prompt {id}: got no worked solution in the data set, wanted one because filter.labels is reference "
+            f"filter: prompt {row.id}: got no worked solution in the data set, wanted one because filter.labels is reference "
             "and filter.target is reasoning; set filter.target: answer in params.yaml, or map columns.solution"
         )
-    answer = task.normalise(reference, choices)
+    answer = task.normalise(row.reference, row.choices)
     if answer is None:
-        raise SystemExit(f"filter: prompt {id}: the reference {reference!r} cannot be learnt; mend the data set, or set filter.labels: teacher")
-    reasoning = solution if teaches_reasoning else ""
+        raise SystemExit(f"filter: prompt {row.id}: the reference {row.reference!r} cannot be learnt; mend the data set, or set filter.labels: teacher")
+    reasoning = row.solution if teaches_reasoning else ""
     target = task.write(reasoning, answer, params.answer_format)
     private = private_data(target) if params.filter.private != "none" else None
-    return reasoning, answer, None, None, None, None, *ChainFaults(), private, target, True, *draws(id, sample, params)
+    random, is_validation = draws(row.id, row.sample, params)
+    return Read(reasoning=reasoning, answer=answer, private=private, target=target, is_free=True, random=random, is_validation=is_validation)
 
 
 def no_one_label(text: str, asked: Asked, labels: Sequence[str]) -> tuple[str | None, str | None]:

@@ -10,13 +10,13 @@ from stages.generate.params import Params, load
 from stages.models.local import check, digest
 from stages.rows.completion import Completion, write_completions
 from stages.rows.prompt import stream_prompts
+from stages.sampling import recorded
 from stages.sampling.asking import Plan, ask, replies, survey
 from stages.sampling.ledger.store import Ledger, default_path
 from stages.sampling.parent import die_with_parent
 from stages.sampling.request import Model, Request
 
 PROMPTS = Path("data/prompts/train.jsonl")
-RECORDED = Path("data/prompts/recorded.jsonl")
 
 
 def main(dry_run: bool) -> None:
@@ -31,16 +31,17 @@ def main(dry_run: bool) -> None:
     write_completions(Path("data/completions/completions.jsonl"), to_completions(plan, ledger, counts))
     report = {"prompts": len(plan.keys) // params.generate.num_samples, "completions": len(plan.keys)}
     report |= {name: counts[name] for name in ("stop", "length", "content_filter", "unanswered", "prompt_tokens", "completion_tokens")}
-    report |= {"cost": round(model.cost(counts["prompt_tokens"], counts["completion_tokens"]), 4)}
+    cost = model.cost(counts["prompt_tokens"], counts["completion_tokens"])
+    report |= {"cost": None if cost is None else round(cost, 4)}
     Path("metrics").mkdir(exist_ok=True)
     Path("metrics/generate.json").write_text(json.dumps({"generate": report}, indent=2) + "\n")
     print(f"generate: {report}", file=sys.stderr)
 
 
 def to_model(params: Params) -> Model:
-    """The teacher, or the completions that the data set brings along."""
+    """The teacher, or the completions that the data set brings along, which go by its name."""
     if params.recorded:
-        return Model("recorded", str(RECORDED), digest(RECORDED), "auto", 0.0, 0.0)
+        return Model("recorded", params.dataset, digest(recorded.PATH), "auto", 0.0, 0.0)
     teacher = params.profile.teacher
     if teacher.engine != "openai":
         check(teacher.model, teacher.revision)
@@ -53,9 +54,10 @@ def to_requests(params: Params) -> Iterator[Request]:
     for prompt in stream_prompts(PROMPTS):
         style = prompt.style(params.style)
         messages = tuple((message.role, message.content) for message in prompt.messages[style])
-        schema = json.dumps(prompt.schemas[style], sort_keys=True) if style in prompt.schemas else ""
+        schema = json.dumps(prompt.schemas[style]) if style in prompt.schemas else ""
         for sample in range(sampling.num_samples):
             yield Request(
+                split="train",
                 prompt_id=prompt.id,
                 style=style,
                 messages=messages,
@@ -76,10 +78,12 @@ def to_completions(plan: Plan, ledger: Ledger, counts: Counter[str]) -> Iterator
         counts["prompt_tokens"] += reply.prompt_tokens
         counts["completion_tokens"] += reply.completion_tokens
         yield Completion(
+            split=place.split,
             id=place.prompt_id,
             style=place.style,
             sample=place.sample,
             text=reply.text,
+            reasoning=reply.reasoning,
             finish_reason=reply.finish_reason,
             error=reply.error,
             prompt_tokens=reply.prompt_tokens,

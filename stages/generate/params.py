@@ -26,8 +26,8 @@ class Teacher(Section):
     model: str  # a hub id, a local folder, or an endpoint's name for it
     revision: str  # a hub commit, the folder's digest, or the endpoint's version
     precision: Literal["float32", "bfloat16", "auto"]  # auto: bfloat16 where the hardware has it, or what the endpoint has
-    prompt_price: Annotated[float, Field(ge=0)]  # for a million tokens
-    completion_price: Annotated[float, Field(ge=0)]
+    prompt_price: Annotated[float, Field(ge=0)] | None  # for a million tokens; null: not known
+    completion_price: Annotated[float, Field(ge=0)] | None
 
 
 class MaxTokens(Section):
@@ -46,6 +46,7 @@ class Params(Section):
     sampling: Limits
     style: Literal["plain", "rich"]  # how the teacher is asked
     profile: Profile
+    dataset: str
     recorded: dict[str, Any] | None  # the data set brings completions along
 
 
@@ -57,6 +58,7 @@ def load() -> Params:
         "sampling": document["sampling"],
         "style": document["prompts"]["style"],
         "profile": {name: profile[name] for name in Profile.model_fields},
+        "dataset": document["dataset"],
         "recorded": document["datasets"][document["dataset"]]["recorded"],
     }
     try:

@@ -10,14 +10,17 @@ from pydantic import BaseModel, ConfigDict
 class Completion(BaseModel):
     """`finish_reason`: "stop" where the model ended by itself, "length" where it was cut off, "content_filter" where
     the endpoint withheld it, "unanswered" where no reply was to be had: then `error` says why, else it is "".
-    Token counts are the engine's, 0 where it has none."""
+    `reasoning` is what a reasoning model thought before its text, where its server hands that over apart, else "".
+    Token counts are the engine's, 0 where it has none. An id is unique within its split."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    split: str
     id: str
     style: str
     sample: int
     text: str
+    reasoning: str
     finish_reason: Literal["stop", "length", "content_filter", "unanswered"]
     error: str
     prompt_tokens: int

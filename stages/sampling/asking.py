@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
-from stages.sampling.engine import Engine, load, version
+from stages.sampling.engine import Engine, load, settled, version
 from stages.sampling.ledger.store import Ledger
 from stages.sampling.limits import Budget, Limits, Spending, kind
 from stages.sampling.request import Model, Place, Reply, Request, key, unanswered
@@ -40,6 +40,7 @@ class Plan:
 
 def survey(model: Model, requests: Callable[[], Iterator[Request]], ledger: Ledger) -> Plan:
     """What the ledger lacks, and one line of what that will take."""
+    model = settled(model)
     plan, engine_version = Plan(model, requests), version(model)
     prompts: list[str] = []  # some of those to ask
     characters = completion_tokens = 0
@@ -64,16 +65,17 @@ def survey(model: Model, requests: Callable[[], Iterator[Request]], ledger: Ledg
         tokens, how = count_tokens(model, prompts)
         prompt_tokens = round(tokens * characters / max(1, sum(map(len, prompts))))
         cost = model.cost(prompt_tokens, completion_tokens)
-        line += f": about {prompt_tokens:,} prompt tokens ({how}), at most {completion_tokens:,} completion tokens, cost at most {cost:,.2f}"
+        line += f": about {prompt_tokens:,} prompt tokens ({how}), at most {completion_tokens:,} completion tokens, cost {in_words(cost, 'at most')}"
     print(line, file=sys.stderr)
     return plan
 
 
-def ask(plan: Plan, limits: Limits, ledger: Ledger, load: Callable[[Model, Limits], Engine] = load) -> None:
+def ask(plan: Plan, limits: Limits, ledger: Ledger, load: Callable[[Model, Limits, bool], Engine] = load) -> None:
     """Ask what is missing. Stops at the budget, and where too many requests get no reply; what was answered is kept."""
     if plan.missing:
+        check_prices(plan.model, limits.budget)
         spending, start, todo = Spending(plan.model), time.monotonic(), set(plan.missing)
-        engine = load(plan.model, limits)
+        engine = load(plan.model, limits, ledger.has_replies_of(plan.model))
         with tqdm(total=len(todo), unit="reply", desc=plan.model.name, mininterval=1) as progress:
             reached = None
             while todo and not reached:
@@ -85,6 +87,14 @@ def ask(plan: Plan, limits: Limits, ledger: Ledger, load: Callable[[Model, Limit
         if reached in Budget.model_fields:
             stop_at_budget(reached, limits, len(todo))
     check_success(plan, limits)
+
+
+def check_prices(model: Model, budget: Budget) -> None:
+    if budget.max_cost and model.cost(1, 1) is None:
+        raise SystemExit(
+            f"params.yaml: sampling.budget.max_cost: got {budget.max_cost:g} and no prices of {model.name}, wanted its prompt_price and completion_price, "
+            "or 0.0 for no limit"
+        )
 
 
 def ask_round(plan: Plan, todo: set[bytes], engine: Engine, limits: Limits, ledger: Ledger, spending: Spending, progress: tqdm) -> str | None:
@@ -144,8 +154,13 @@ def hopeless(plan: Plan, limits: Limits) -> str | None:
 
 def forecast(spending: Spending, progress: tqdm) -> str:
     seconds = progress.format_dict["elapsed"] / progress.n * (progress.total - progress.n)
-    cost = spending.cost / spending.replies * (progress.total - progress.n)
-    return f"after {progress.n} replies: the other {progress.total - progress.n} take about {tqdm.format_interval(seconds)} and cost about {cost:,.2f}"
+    cost = None if spending.cost is None else spending.cost / spending.replies * (progress.total - progress.n)
+    left = f"the other {progress.total - progress.n} take about {tqdm.format_interval(seconds)}"
+    return f"after {progress.n} replies: {left}, cost {in_words(cost, 'about')}"
+
+
+def in_words(cost: float | None, how: str) -> str:
+    return "unknown" if cost is None else f"{how} {cost:,.2f}"
 
 
 def report(model: Model, spending: Spending, engine: Engine, seconds: float, ledger: Ledger) -> None:
@@ -159,7 +174,7 @@ def report(model: Model, spending: Spending, engine: Engine, seconds: float, led
         "failures": dict(spending.failures),
         "prompt_tokens": spending.prompt_tokens,
         "completion_tokens": spending.completion_tokens,
-        "cost": round(spending.cost, 6),
+        "cost": None if spending.cost is None else round(spending.cost, 6),
         "seconds": round(seconds, 1),
         "requests_per_second": round(spending.requests / seconds, 1),
     }

@@ -69,6 +69,9 @@ def read_completion(model: Model, content: bytes) -> Reply:
         choice, usage = answer["choices"][0], answer.get("usage") or {}
         message, finish = choice["message"], choice["finish_reason"]
         served, text = answer["model"], message.get("content") or ""
+        # vLLM and DeepSeek call it reasoning_content, later vLLM and OpenRouter reasoning
+        thoughts = (message.get(name) for name in ("reasoning_content", "reasoning"))
+        reasoning = next((thought for thought in thoughts if isinstance(thought, str)), "")
         tokens = int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0)
         if not isinstance(text, str):
             raise TypeError
@@ -80,7 +83,7 @@ def read_completion(model: Model, content: bytes) -> Reply:
         text, finish = str(message["refusal"]), "content_filter"
     if finish not in ("stop", "length", "content_filter"):
         return unanswered(f"finish reason {finish}: wanted stop, length or content_filter")
-    return Reply(text, finish, *tokens, "", f"{served} {answer.get('system_fingerprint') or ''}".strip())
+    return Reply(text, finish, *tokens, "", f"{served} {answer.get('system_fingerprint') or ''}".strip(), reasoning)
 
 
 def retry_after(header: str | None) -> float | None:

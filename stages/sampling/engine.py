@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from dataclasses import replace
 from typing import Protocol
 
 from stages.sampling.limits import Limits
@@ -20,8 +20,26 @@ class Engine(Protocol):
         ...
 
 
+def settled(model: Model) -> Model:
+    """The model with its precision as the machine that runs it has it: it decides replies, and so is a part of every key.
+
+    vLLM keeps "auto", which there is the precision of the weights.
+    """
+    if model.precision != "auto" or model.local_engine != "transformers":
+        return model
+    if model.engine == "transformers":
+        from stages.sampling.transformers import resolve_precision
+
+        precision = resolve_precision(model.precision)
+    else:
+        from stages.sampling.ray import precision_of_worker
+
+        precision = precision_of_worker(model)
+    return replace(model, precision=precision)
+
+
 def version(model: Model) -> str:
-    """What of the engine decides its replies, known without loading it."""
+    """What of the engine decides the replies of a settled model, known without loading it."""
     match model.local_engine:
         case "openai":
             from stages.sampling.chat import VERSION
@@ -39,12 +57,13 @@ def version(model: Model) -> str:
             return "1"
 
 
-def load(model: Model, limits: Limits) -> Engine:
+def load(model: Model, limits: Limits, answered: bool) -> Engine:
+    """`answered`: the model has replied before, in this run or an earlier one, so an endpoint that knows it not now may know it again."""
     match model.engine:
         case "openai":
             from stages.sampling.openai import OpenAIEngine
 
-            return OpenAIEngine(model, limits)
+            return OpenAIEngine(model, limits, answered)
         case "vllm":
             from stages.sampling.vllm import VllmEngine
 
@@ -58,6 +77,6 @@ def load(model: Model, limits: Limits) -> Engine:
 
             return TransformersEngine(model)
         case "recorded":
-            from stages.sampling.recorded import RecordedEngine
+            from stages.sampling.recorded import PATH, RecordedEngine
 
-            return RecordedEngine(Path(model.name))
+            return RecordedEngine(PATH)

@@ -21,12 +21,12 @@ def count_tokens(model: Model, texts: list[str]) -> tuple[int, str]:
 
 
 def find_tokenizer(model: Model) -> Tokenizer | None:
-    """The model's own, from its folder or from what the hub's cache holds; None where there is none: nothing is fetched for an estimate."""
+    """The model's own, from its folder or from what the hub's cache holds of its revision; None where there is none: nothing is fetched for an estimate."""
     if model.engine == "recorded":
         return None
     if Path(model.name).exists():
         return Tokenizer.from_file(str(Path(model.name) / "tokenizer.json"))
     try:
-        return Tokenizer.from_file(hf_hub_download(model.name, "tokenizer.json", local_files_only=True))
+        return Tokenizer.from_file(hf_hub_download(model.name, "tokenizer.json", revision=model.revision, local_files_only=True))
     except (OSError, ValueError):  # not in the cache; no hub id at all
         return None

@@ -51,7 +51,7 @@ class Spending:
         self.completion_tokens += reply.completion_tokens
 
     @property
-    def cost(self) -> float:
+    def cost(self) -> float | None:
         return self._model.cost(self.prompt_tokens, self.completion_tokens)
 
     def reached(self, budget: Budget) -> str | None:
@@ -61,7 +61,7 @@ class Spending:
             return "max_requests"
         if budget.max_tokens and (self.prompt_tokens + self.completion_tokens) * coming >= budget.max_tokens:
             return "max_tokens"
-        if budget.max_cost and self.cost * coming >= budget.max_cost:
+        if budget.max_cost and self.cost is not None and self.cost * coming >= budget.max_cost:
             return "max_cost"
         return None
 

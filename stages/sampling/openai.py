@@ -27,9 +27,10 @@ MAX_LOST_IN_A_ROW = 100
 
 
 class OpenAIEngine:
-    """The endpoint's address is OPENAI_BASE_URL, its key OPENAI_API_KEY: both in the environment alone."""
+    """The endpoint's address is OPENAI_BASE_URL, its key OPENAI_API_KEY: both in the environment alone. `answered`: the model has
+    replied in an earlier run, so that a 403 or 404 now concerns its row alone."""
 
-    def __init__(self, model: Model, limits: Limits) -> None:
+    def __init__(self, model: Model, limits: Limits, answered: bool = False) -> None:
         address = os.environ.get("OPENAI_BASE_URL", "")
         if not address.startswith(("http://", "https://")):
             raise SystemExit(
@@ -44,7 +45,7 @@ class OpenAIEngine:
         self.retries: Counter[str] = Counter()
         self.concurrency = Concurrency(limits.max_concurrency)
         self._pace = Pace(limits.requests_per_minute, limits.tokens_per_minute)
-        self._answered = False
+        self._answered = answered
         self._lost_in_a_row = 0
 
     def ask(self, requests: Iterable[Request]) -> Iterator[list[tuple[Request, Reply]]]:

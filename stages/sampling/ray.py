@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from stages.sampling.request import Model, Reply, Request, unanswered
+from stages.sampling.transformers import resolve_precision
+from stages.sampling.vllm import find_weights
 
 # Requests of one block: what a dead actor can cost.
 ROWS_PER_BLOCK = 128
@@ -28,9 +30,7 @@ class RayEngine:
 
         self.retries: Counter[str] = Counter()
         self._model = replace(model, engine=model.local_engine)
-        if not ray.is_initialized():
-            os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-            ray.init(address=os.environ.get("RAY_ADDRESS"), log_to_driver=False, logging_level=logging.WARNING, include_dashboard=False)
+        connect()
         ray.data.DataContext.get_current().enable_progress_bars = False
         logging.getLogger("ray.data").setLevel(logging.WARNING)  # importing it sets another
         self._num_actors, self._resources = find_resources(self._model)
@@ -90,6 +90,24 @@ class AskingActor:
             return {request: reply for one in requests for request, reply in self._ask([one]).items()}
 
 
+def connect() -> None:
+    """To the cluster that RAY_ADDRESS names, or to one of this machine's own."""
+    import ray
+
+    if not ray.is_initialized():
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        ray.init(address=os.environ.get("RAY_ADDRESS"), log_to_driver=False, logging_level=logging.WARNING, include_dashboard=False)
+
+
+def precision_of_worker(model: Model) -> str:
+    """What "auto" means where the actors run, which need not be what it means here."""
+    import ray
+
+    connect()
+    _, resources = find_resources(replace(model, engine=model.local_engine))
+    return ray.get(ray.remote(**resources)(resolve_precision).remote(model.precision))
+
+
 def to_request(row: dict[str, Any]) -> Request:
     """Arrow makes lists of tuples."""
     fields: dict[str, Any] = row | {"messages": tuple((role, content) for role, content in row["messages"])}
@@ -127,10 +145,16 @@ def read_gpu_bytes() -> int:
 
 
 def read_weight_bytes(model: Model) -> int:
-    folder = Path(model.name)
-    if folder.exists():
-        return sum(file.stat().st_size for file in folder.glob("*.safetensors"))
+    """Of an adapter its base's and its own: both are loaded."""
+    weights = find_weights(model)
+    own = read_folder_bytes(Path(weights.adapter)) if weights.adapter else 0
+    if Path(weights.base).exists():
+        return own + read_folder_bytes(Path(weights.base))
     from huggingface_hub import get_safetensors_metadata
 
-    metadata = get_safetensors_metadata(model.name, revision=model.revision)
-    return sum(tensor.data_offsets[1] - tensor.data_offsets[0] for file in metadata.files_metadata.values() for tensor in file.tensors.values())
+    metadata = get_safetensors_metadata(weights.base, revision=weights.revision)
+    return own + sum(tensor.data_offsets[1] - tensor.data_offsets[0] for file in metadata.files_metadata.values() for tensor in file.tensors.values())
+
+
+def read_folder_bytes(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.glob("*.safetensors"))

@@ -8,6 +8,8 @@ from pydantic import BaseModel
 
 from stages.sampling.request import Reply, Request, unanswered
 
+PATH = Path("data/prompts/recorded.jsonl")
+
 
 class Recorded(BaseModel):
     id: str

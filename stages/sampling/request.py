@@ -12,27 +12,31 @@ SORTED = json.JSONEncoder(sort_keys=True, ensure_ascii=False)
 @dataclass(frozen=True)
 class Model:
     """Who is asked. `revision` is a hub commit, the digest of a local folder or file, or what an endpoint's owner
-    calls its version. Prices are for a million tokens, in the user's currency."""
+    calls its version. Prices are for a million tokens, in the user's currency, None where they are not known."""
 
     engine: Literal["transformers", "vllm", "ray-transformers", "ray-vllm", "openai", "recorded"]
     name: str
     revision: str
     precision: Literal["float32", "bfloat16", "auto"]
-    prompt_price: float
-    completion_price: float
+    prompt_price: float | None
+    completion_price: float | None
 
     @property
     def local_engine(self) -> str:
         """The engine that makes the replies: a cluster changes where they are made, not what they are."""
         return self.engine.removeprefix("ray-")
 
-    def cost(self, prompt_tokens: float, completion_tokens: float) -> float:
+    def cost(self, prompt_tokens: float, completion_tokens: float) -> float | None:
+        """None where a price is not known: an unknown cost is no cost of 0."""
+        if self.prompt_price is None or self.completion_price is None:
+            return None
         return (prompt_tokens * self.prompt_price + completion_tokens * self.completion_price) / 1e6
 
 
 class Place(NamedTuple):
     """Where a reply belongs; `sample` alone is part of its key."""
 
+    split: str
     prompt_id: str
     style: str
     sample: int
@@ -50,16 +54,20 @@ class Request(NamedTuple):
     temperature: float
     top_p: float
     top_k: int
-    schema: str = ""  # JSON schema that the reply is held to by engines that can, "" for none
+    # JSON schema that the reply is held to by engines that can, "" for none. Its keys keep their order: a grammar forces a reply's
+    # keys into the schema's order, so sorted keys would have the answer come before the reasoning.
+    schema: str = ""
+    split: str = ""  # of the prompt: an id is unique in its split alone
 
     @property
     def place(self) -> Place:
-        return Place(self.prompt_id, self.style, self.sample)
+        return Place(self.split, self.prompt_id, self.style, self.sample)
 
 
 @dataclass(frozen=True)
 class Reply:
-    """`finish_reason` is "stop", "length" or "content_filter", or "unanswered" where there is none, and then `error`
+    """`text` is what the model says, `reasoning` what a reasoning model thought before, where its server hands that over apart, else "".
+    `finish_reason` is "stop", "length" or "content_filter", or "unanswered" where there is none, and then `error`
     says why. Token counts are the engine's. `served` is the model as the server names it, "" where none serves."""
 
     text: str
@@ -68,6 +76,7 @@ class Reply:
     completion_tokens: int
     error: str
     served: str
+    reasoning: str = ""
 
 
 def unanswered(error: str) -> Reply:

@@ -28,7 +28,7 @@ def resolve_precision(precision: str) -> str:
 
 
 def version(model: Model) -> str:
-    return f"transformers {metadata.version('transformers')} {resolve_precision(model.precision)}"
+    return f"transformers {metadata.version('transformers')} {model.precision}"
 
 
 def batches(requests: list[Request], num_tokens: list[int]) -> list[list[int]]:

@@ -47,6 +47,7 @@ def to_requests(pairs: Iterable[tuple[Prompt, Completion]], max_tokens: int) -> 
     for prompt, completion in pairs:
         if is_asked(completion):
             yield Request(
+                split=completion.split,
                 prompt_id=prompt.id,
                 style="judge",
                 messages=to_messages(prompt, completion.text),
@@ -56,7 +57,7 @@ def to_requests(pairs: Iterable[tuple[Prompt, Completion]], max_tokens: int) -> 
                 temperature=0.0,
                 top_p=1.0,
                 top_k=0,
-                schema=json.dumps(SCHEMA, sort_keys=True),
+                schema=json.dumps(SCHEMA),
             )
 
 

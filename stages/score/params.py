@@ -29,8 +29,8 @@ class Model(Section):
     model: str
     revision: str
     precision: Literal["float32", "bfloat16", "auto"]
-    prompt_price: Annotated[float, Field(ge=0)]  # for a million tokens
-    completion_price: Annotated[float, Field(ge=0)]
+    prompt_price: Annotated[float, Field(ge=0)] | None  # for a million tokens; null: not known
+    completion_price: Annotated[float, Field(ge=0)] | None
 
 
 class Params(Section):

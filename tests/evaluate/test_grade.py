@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from stages.evaluate.arms import arms_of, describe, paid_back, paired, pairs
+from stages.evaluate.__main__ import of_split
+from stages.evaluate.arms import arms_of, cost_of, describe, paid_back, paired, pairs
 from stages.evaluate.grade import grade, grade_one
 from stages.evaluate.guard import guard
 from stages.evaluate.params import Evaluate, Params, Prices
@@ -21,8 +22,9 @@ PARAMS = Params(evaluate=EVALUATE, split="test", answer_format="####", summary_w
 
 
 def completion(text: str, finish_reason: str = "stop", **changes: Any) -> Completion:
-    values = {"id": "p1", "style": "plain", "sample": 0, "text": text, "finish_reason": finish_reason, "error": "", "prompt_tokens": 1, "completion_tokens": 4}
-    return Completion.model_validate(values | changes)
+    values = {"split": "test", "id": "p1", "style": "plain", "sample": 0, "text": text, "reasoning": "", "error": ""}
+    counts = {"finish_reason": finish_reason, "prompt_tokens": 1, "completion_tokens": 4}
+    return Completion.model_validate(values | counts | changes)
 
 
 @pytest.mark.parametrize(
@@ -81,13 +83,31 @@ def test_break_even_of_each_student() -> None:
     prompts, completions = four()
     arms = [arm for model in ("teacher", "8b", "70b") for arm in arms_of(model, completions, prompts, PARAMS)]
     # 1,000 questions are 1,000 prompt tokens and 19,000 completion tokens
-    costs = {"teacher plain": 0.039, "8b plain": 0.0095, "70b plain": 0.1}
+    costs: dict[str, float | None] = {"teacher plain": 0.039, "8b plain": 0.0095, "70b plain": 0.1}
     rows = paid_back(arms, costs, 0.95, PARAMS)
     # (0.95 + 2) / (0.0295 / 1000) = 100,000; the 70b is dearer than its teacher here
     assert rows == [
         {"student": "8b plain", "against": "teacher plain", "spent": 2.95, "questions": 100_000},
-        {"student": "70b plain", "against": "teacher plain", "spent": 0.95, "questions": None},
+        {"student": "70b plain", "against": "teacher plain", "spent": 0.95, "questions": "never"},
     ]
+
+
+def test_where_a_price_is_not_known_no_question_is_said_to_pay_back() -> None:
+    prompts, completions = four()
+    unpriced = PARAMS.model_copy(update={"prices": PRICES | {"teacher": Prices(prompt=None, completion=2.0)}})
+    arms = [arm for model in ("teacher", "8b") for arm in arms_of(model, completions, prompts, unpriced)]
+    costs = {arm.name: cost_of(arm, unpriced) for arm in arms}
+    assert costs == {"teacher plain": None, "8b plain": 0.0095}
+    assert describe(arms[0], costs["teacher plain"], EVALUATE)["cost_per_1000"] is None
+    assert paid_back(arms, costs, None, unpriced) == [{"student": "8b plain", "against": "teacher plain", "spent": None, "questions": "unknown"}]
+
+
+def test_a_question_of_the_guard_set_may_have_the_id_of_a_test_question() -> None:
+    replies = [completion("#### 19"), completion("#### 1", split="guard")]
+    (arm,) = arms_of("teacher", of_split(replies, "test"), [PROMPT], PARAMS)
+    assert arm.graded.answers == ["19"]
+    on_guard = {model: of_split(replies, "guard") for model in ("teacher", "base-8b", "8b")}
+    assert guard("8b", on_guard, [PROMPT], PARAMS)["8b"] == 0.0
 
 
 def test_a_drop_on_the_guard_set_is_a_regression() -> None:

@@ -113,5 +113,5 @@ def test_cost_by_hand() -> None:
     # two questions of 100 and 300 prompt tokens, 10 and 30 completion tokens at 3 and 15 for a million: 0.0012 + 0.0006, times 500
     assert per_thousand([100, 300], [10, 30], 3.0, 15.0) == pytest.approx(0.9)
     assert break_even(4.5, 1.0, 0.1) == 5000
-    assert break_even(4.5, 0.1, 1.0) is None
+    assert break_even(4.5, 0.1, 1.0) == "never"
     assert break_even(0.0, 1.0, 0.1) == 0

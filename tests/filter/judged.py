@@ -15,7 +15,7 @@ from tests.architecture.closure import ROOT
 
 PLAIN = [{"role": "system", "content": "plain"}, {"role": "user", "content": "12 + 7?"}]
 ROW = {
-    **{"id": "p1", "sample": 0, "style": "cot", "text": "12 + 7 = 19. #### 19", "finish_reason": "stop", "error": "", "completion_tokens": 64},
+    **{"id": "p1", "sample": 0, "style": "cot", "text": "12 + 7 = 19. #### 19", "thoughts": "", "finish_reason": "stop", "error": "", "completion_tokens": 64},
     **{"task": "math", "reference": "19", "solution": "12 + 7 = <<12+7=19>>19.", "choices": [], "prompt": PLAIN, "question": "12 + 7?"},
     "instruction": "plain\nThink step by step. Give the answer after ####.",
 }

@@ -19,7 +19,16 @@ def prompt(id: str) -> Prompt:
 
 
 def completion(id: str, sample: int) -> Completion:
-    values = {"style": "cot", "text": f"{id} {sample} é\n\u2028", "finish_reason": "stop", "error": "", "prompt_tokens": 1, "completion_tokens": 2}
+    values = {
+        "split": "train",
+        "style": "cot",
+        "text": f"{id} {sample} é\n\u2028",
+        "reasoning": "",
+        "finish_reason": "stop",
+        "error": "",
+        "prompt_tokens": 1,
+        "completion_tokens": 2,
+    }
     return Completion.model_validate({"id": id, "sample": sample} | values)
 
 

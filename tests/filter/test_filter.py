@@ -205,7 +205,8 @@ def test_of_several_samples_near_ones_go_however_long_the_question_is(tmp_path: 
     with (tmp_path / "data/completions/completions.jsonl").open("w") as file:
         for prompt in prompts:
             for sample, text in enumerate(texts[prompt["id"]]):
-                row = {"id": prompt["id"], "style": "cot", "sample": sample, "text": f"{text} #### {prompt['reference']}", "finish_reason": "stop", "error": ""}
+                row = {"id": prompt["id"], "style": "cot", "sample": sample, "text": f"{text} #### {prompt['reference']}"}
+                row |= {"reasoning": "", "finish_reason": "stop", "error": ""}
                 file.write(json.dumps(row | {"prompt_tokens": 1, "completion_tokens": 1}) + "\n")
     (tmp_path / "data/prompts/train.jsonl").write_text("".join(json.dumps(prompt) + "\n" for prompt in prompts))
     (tmp_path / "data/scores/scores.jsonl").write_text('{"judge": null, "perplexity": null}\n' * 4)

@@ -69,6 +69,18 @@ def test_each_fault_has_its_reason(row: dict[str, Any], reason: str, detail: str
     assert found.select("reason", "detail").row(0) == (reason, detail)
 
 
+@pytest.mark.parametrize(
+    ("text", "thoughts", "reasoning"),
+    [
+        ("#### 19", "She has 12 and buys 7.\n", "She has 12 and buys 7."),
+        ("12 + 7 = 19. #### 19", "She has 12 and buys 7.", "12 + 7 = 19."),  # what the reply itself says counts first
+    ],
+)
+def test_what_a_reasoning_model_thought_is_the_reasoning_of_a_reply_without_any(text: str, thoughts: str, reasoning: str, tmp_path: Path) -> None:
+    found = judged(params(tmp_path), {"text": text, "thoughts": thoughts})
+    assert found.select("reason", "reasoning", "target").row(0) == (None, reasoning, f"{reasoning} #### 19")
+
+
 def test_private_data_is_a_reason_where_params_say_so(tmp_path: Path) -> None:
     row = {"text": "Write to mia@example.org, then 12 + 7 = 19. #### 19"}
     assert [judged(params(tmp_path, f"private={action}"), row)["reason"][0] for action in ("none", "report", "reject")] == [None, None, "private"]

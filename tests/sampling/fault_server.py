@@ -16,6 +16,8 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.sampling.grammar import reply_held_to
+
 # kind, share of requests, in percent
 FAULTS = [("429", 5.0), ("429 Retry-After", 5.0), ("5xx", 5.0), ("stall", 2.0), ("reset", 1.0), ("broken", 1.0)]
 # these depend on the prompt alone: asking again does not mend them
@@ -41,6 +43,7 @@ class Server:
     def __init__(self, options: argparse.Namespace) -> None:
         self._options = options
         self._random = random.Random(7)
+        self._num_answered = 0
         self._log = Path(options.log).open("a", buffering=1)  # noqa: SIM115
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
@@ -57,9 +60,13 @@ class Server:
         if fault is not None:
             self._log.write(f"{prompt}\t{fault}\n")
             return await self._misbehave(fault, request)
+        if self._options.vanish_after is not None and self._num_answered >= self._options.vanish_after:
+            self._log.write(f"{prompt}\tHTTP 404\n")
+            return web.json_response({"error": {"message": f"The model `{asked['model']}` does not exist."}}, status=404)
         ending = ending_of(prompt) if self._options.faults or self._options.endings else "stop"
-        response = await self._send(request, completion(asked, ending, self._options.model))
+        response = await self._send(request, completion(asked, ending, self._options))
         self._log.write(f"{prompt}\t{ending}\n")
+        self._num_answered += 1
         return response
 
     async def _send(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
@@ -89,12 +96,14 @@ class Server:
         return response
 
 
-def completion(asked: dict[str, Any], ending: str, model: str | None) -> dict[str, Any]:
+def completion(asked: dict[str, Any], ending: str, options: argparse.Namespace) -> dict[str, Any]:
     question = asked["messages"][-1]["content"]
-    text = {"stop": f"{question} #### 1", "length": question[:5], "content_filter": ""}[ending]
+    whole = reply_held_to(asked["response_format"]["json_schema"]["schema"], 1) if options.grammar else f"{question} #### 1"
+    text = {"stop": whole, "length": question[:5], "content_filter": ""}[ending]
     usage = {"prompt_tokens": len(question.split()), "completion_tokens": len(text.split())}
-    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": ending}
-    return {"id": "x", "object": "chat.completion", "model": model or asked["model"], "choices": [choice], "usage": usage}
+    message = {"role": "assistant", "content": text} | ({"reasoning_content": f"What is {question}?"} if options.reasoning else {})
+    choice = {"index": 0, "message": message, "finish_reason": ending}
+    return {"id": "x", "object": "chat.completion", "model": options.model or asked["model"], "choices": [choice], "usage": usage}
 
 
 def main() -> None:
@@ -107,6 +116,9 @@ def main() -> None:
     parser.add_argument("--model")
     parser.add_argument("--status", type=int, default=200)
     parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--grammar", action="store_true", help="hold replies to the schema that is sent, as it is sent")
+    parser.add_argument("--reasoning", action="store_true", help="hand the reasoning over apart")
+    parser.add_argument("--vanish-after", type=int, help="answers after which the model is not known any more")
     options = parser.parse_args()
     server = Server(options)
     app = web.Application()

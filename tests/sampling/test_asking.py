@@ -1,6 +1,10 @@
 """Only what the ledger lacks is asked, within the budget, and every request comes back in its place."""
 
 import json
+import os
+import shutil
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -12,17 +16,19 @@ from stages.sampling.asking import ask, replies, survey
 from stages.sampling.estimate import count_tokens
 from stages.sampling.ledger.store import Ledger
 from stages.sampling.limits import Limits
-from stages.sampling.recorded import RecordedEngine
+from stages.sampling.recorded import PATH, RecordedEngine
 from stages.sampling.request import Model, Reply, Request, unanswered
 from tests.architecture.closure import ROOT
 from tests.sampling.conftest import ENDPOINT, Served, limits, request, stream
 
 
 @pytest.fixture
-def recorded(tmp_path: Path) -> Model:
-    path = tmp_path / "recorded.jsonl"
-    path.write_text('{"id": "a", "text": "A1"}\n{"id": "b", "text": "B1"}\n{"id": "a", "text": "A2"}\n')
-    return Model("recorded", str(path), "digest", "auto", 0.0, 0.0)
+def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Model:
+    """A data set's own completions; its name is the model's."""
+    monkeypatch.chdir(tmp_path)
+    PATH.parent.mkdir(parents=True)
+    PATH.write_text('{"id": "a", "text": "A1"}\n{"id": "b", "text": "B1"}\n{"id": "a", "text": "A2"}\n')
+    return Model("recorded", "my-set", "digest", "auto", 0.0, 0.0)
 
 
 @pytest.fixture
@@ -43,12 +49,12 @@ def test_replies_come_in_the_order_of_the_requests(recorded: Model, ledger: Ledg
 
 def test_the_second_recorded_completion_is_the_second_sample(recorded: Model) -> None:
     second = request("a", sample=1)
-    assert list(RecordedEngine(Path(recorded.name)).ask([second])) == [[(second, Reply("A2", "stop", 0, 0, "", ""))]]
+    assert list(RecordedEngine(PATH).ask([second])) == [[(second, Reply("A2", "stop", 0, 0, "", ""))]]
 
 
 def test_an_answered_request_is_not_asked_again(recorded: Model, ledger: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
     answers(recorded, [request("a")], ledger, limits())
-    Path(recorded.name).write_text('{"id": "a", "text": "changed"}\n{"id": "b", "text": "B1"}\n')
+    PATH.write_text('{"id": "a", "text": "changed"}\n{"id": "b", "text": "B1"}\n')
     assert [reply.text for reply in answers(recorded, [request("a"), request("b")], ledger, limits())] == ["A1", "B1"]
     assert "2 requests, 1 in the ledger, 1 to ask" in capsys.readouterr().err
 
@@ -115,6 +121,37 @@ def test_the_estimate_without_a_tokenizer(ledger: Ledger, capsys: pytest.Capture
     assert capsys.readouterr().err == (
         "org/teacher: 1 requests, 0 in the ledger, 1 to ask: about 10 prompt tokens (4 characters each), at most 64 completion tokens, cost at most 138.00\n"
     )
+
+
+def test_an_unknown_price_is_no_price_of_nothing(ledger: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
+    survey(replace(ENDPOINT, completion_price=None), lambda: iter([request("x" * 33)]), ledger)
+    assert "at most 64 completion tokens, cost unknown\n" in capsys.readouterr().err
+
+
+def test_a_budget_of_money_needs_prices(ledger: Ledger) -> None:
+    plan = survey(replace(ENDPOINT, prompt_price=None), lambda: iter([request("one")]), ledger)
+    with pytest.raises(SystemExit, match="sampling.budget.max_cost: got 5 and no prices of org/teacher, wanted its prompt_price and completion_price"):
+        ask(plan, limits(max_cost=5.0), ledger)
+
+
+IN_THE_HUBS_CACHE = """
+import json, sys
+from stages.sampling.estimate import count_tokens
+from stages.sampling.request import Model
+print(json.dumps([count_tokens(Model("vllm", "org/m", revision, "auto", None, None), ["7 + 8 = 15"])[1] for revision in sys.argv[1:]]))
+"""
+
+
+def test_the_estimate_takes_the_tokenizer_of_the_models_revision(tmp_path: Path) -> None:
+    """In the hub's cache lies one commit alone, and no branch that points to it."""
+    commit, other = "a" * 40, "b" * 40
+    snapshot = tmp_path / f"hub/models--org--m/snapshots/{commit}"
+    snapshot.mkdir(parents=True)
+    shutil.copy(ROOT / "data/laptop/models/teacher/tokenizer.json", snapshot)
+    environment = os.environ | {"HF_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", IN_THE_HUBS_CACHE, commit, other]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == ["by the model's tokenizer", "4 characters each"]
 
 
 @pytest.mark.parametrize(

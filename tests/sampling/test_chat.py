@@ -22,7 +22,7 @@ def completion(**changed: Any) -> bytes:
     return json.dumps(body | changed).encode()
 
 
-def choice(content: Any, finish: str, **more: str) -> dict[str, Any]:
+def choice(content: Any, finish: str, **more: Any) -> dict[str, Any]:
     return {"choices": [{"message": {"content": content, **more}, "finish_reason": finish}]}
 
 
@@ -55,6 +55,9 @@ def test_a_reply_is_held_to_its_schema() -> None:
         (completion(system_fingerprint=None, **choice("4 and", "length")), Reply("4 and", "length", 9, 2, "", "org/teacher")),
         (completion(**choice(None, "content_filter")), Reply("", "content_filter", 9, 2, "", "org/teacher fp_1")),
         (completion(**choice(None, "stop", refusal="I cannot.")), Reply("I cannot.", "content_filter", 9, 2, "", "org/teacher fp_1")),
+        (completion(**choice("4", "stop", reasoning_content="2 and 2.")), Reply("4", "stop", 9, 2, "", "org/teacher fp_1", "2 and 2.")),
+        (completion(**choice("4", "stop", reasoning="2 and 2.")), Reply("4", "stop", 9, 2, "", "org/teacher fp_1", "2 and 2.")),
+        (completion(**choice("4", "stop", reasoning={"effort": "low"})), Reply("4", "stop", 9, 2, "", "org/teacher fp_1")),
         (completion(usage=None), Reply("4", "stop", 0, 0, "", "org/teacher fp_1")),
         (completion(usage={"prompt_tokens": None}), Reply("4", "stop", 0, 0, "", "org/teacher fp_1")),
         (completion(**choice("", "tool_calls")), unanswered("finish reason tool_calls: wanted stop, length or content_filter")),

@@ -4,6 +4,7 @@ import resource
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -100,10 +101,30 @@ def test_a_ledger_of_the_first_form_stays_readable(tmp_path: Path) -> None:
     assert Ledger(tmp_path / "l.sqlite").get([b"a"]) == {b"a": reply("text")}, "and once brought up to date it stays so"
 
 
+FORM_2 = """
+CREATE TABLE replies (
+    key BLOB PRIMARY KEY NOT NULL, text TEXT NOT NULL, finish_reason TEXT NOT NULL,
+    prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL,
+    engine TEXT NOT NULL, model TEXT NOT NULL, revision TEXT NOT NULL, served TEXT NOT NULL, day TEXT NOT NULL, cost REAL NOT NULL
+);
+CREATE TABLE claims (key BLOB PRIMARY KEY NOT NULL, owner TEXT NOT NULL) WITHOUT ROWID;
+PRAGMA user_version = 2;
+"""
+
+
+def test_a_ledger_of_the_second_form_keeps_its_replies_and_costs(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "l.sqlite") as old:
+        old.executescript(FORM_2)
+        old.execute("INSERT INTO replies VALUES (?, 'text', 'stop', 3, 2, 'openai', 'm', 'r', 'm fp', '2026-11-20', 0.5)", (b"a",))
+    ledger = Ledger(tmp_path / "l.sqlite")
+    assert ledger.get([b"a"]) == {b"a": Reply("text", "stop", 3, 2, "", "m fp")}
+    assert ledger.connection.execute("SELECT cost, reasoning FROM replies").fetchall() == [(0.5, "")]
+
+
 def test_a_ledger_of_a_later_form_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "l.sqlite"
-    Ledger(path).connection.execute("PRAGMA user_version = 3")
-    with pytest.raises(SystemExit, match=f"ledger {path}: got form 3, wanted 2 or earlier: a later Potstill wrote it"):
+    Ledger(path).connection.execute("PRAGMA user_version = 4")
+    with pytest.raises(SystemExit, match=f"ledger {path}: got form 4, wanted 3 or earlier: a later Potstill wrote it"):
         Ledger(path)
 
 
@@ -136,6 +157,25 @@ def test_what_a_living_process_claims_is_left_to_it_and_a_dead_ones_claims_are_v
     ledger.release()
     assert ledger.connection.execute("SELECT count(*) FROM claims").fetchone() == (0,)
     assert list((tmp_path / "owners").iterdir()) == []
+
+
+def test_two_ledgers_of_one_process_claim_apart(tmp_path: Path) -> None:
+    first, second = (Ledger(tmp_path / "ledger.sqlite") for _ in range(2))
+    assert first.claim([b"a", b"b"]) == {b"a", b"b"}
+    assert second.claim([b"b", b"c"]) == {b"c"}
+    assert first.claim([b"c"]) == set(), "nor does the first take what the second claims"
+    with subprocess.Popen([sys.executable, "-c", CLAIM, str(first.path)], stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "[]\n", "their locks still show another process that they live"
+        other.kill()
+    first.release()
+    assert second.claim([b"a", b"b"]) == {b"a", b"b"}
+
+
+def test_the_cost_of_an_unpriced_reply_is_unknown(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    ledger.put(replace(MODEL, prompt_price=None), [(b"a", reply("one"))])
+    assert ledger.connection.execute("SELECT cost FROM replies").fetchone() == (None,)
 
 
 def test_a_claim_whose_owner_left_no_trace_is_void(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow.parquet
 import pytest
 
 from stages.sampling.ledger.store import Ledger
@@ -13,7 +14,7 @@ from stages.sampling.request import Model, Reply
 from tests.architecture.closure import ROOT
 
 TEACHER = Model("openai", "org/teacher", "1", "auto", 1.0, 2.0)
-STUDENT = Model("vllm", "models/8b", "abc", "auto", 0.0, 0.0)
+STUDENT = Model("vllm", "models/8b", "abc", "auto", None, None)
 
 
 def command(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -41,9 +42,9 @@ def test_list_counts_by_model_and_day(root: Path) -> None:
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", day)
     assert lines == [
         ["model", "revision", "engine", "day", "replies", "prompt tokens", "completion tokens", "cost"],
-        ["models/8b", "abc", "vllm", day, "1", "5", "6", "0.00"],
+        ["models/8b", "abc", "vllm", day, "1", "5", "6", "unknown"],
         ["org/teacher", "1", "openai", day, "2", "1,000,003", "500,064", "2.00"],
-        ["all", "3", "1,000,008", "500,070", "2.00"],
+        ["all", "3", "1,000,008", "500,070", "2.00 and unknown"],
     ]
     assert "models/8b" not in command(root, "list", "--model", "org/teacher").stdout
 
@@ -74,6 +75,13 @@ def test_an_export_is_taken_elsewhere_once_and_whole(root: Path, tmp_path: Path)
     assert command(other, "import", str(file)).stdout == f"2 replies in {file}, 0 of them new here\n"
     rows = [sqlite3.connect(folder / ".potstill/ledger.sqlite").execute("SELECT * FROM replies WHERE key < ?", [key(3)]).fetchall() for folder in (root, other)]
     assert rows[0] == rows[1]
+
+
+def test_an_export_from_before_replies_had_reasoning_is_taken_too(root: Path, tmp_path: Path) -> None:
+    file = tmp_path / "replies.parquet"
+    command(root, "export", str(file))
+    pyarrow.parquet.write_table(pyarrow.parquet.read_table(file).drop_columns("reasoning"), file)
+    assert command(tmp_path / "other", "import", str(file)).stdout == f"3 replies in {file}, 3 of them new here\n"
 
 
 def test_delete_drops_one_model_alone(root: Path) -> None:

@@ -86,6 +86,24 @@ def test_what_no_request_can_mend_stops_at_once(options: list[str], message: str
     assert len(served.log()) <= START, "no more than the first requests under way"
 
 
+def test_an_endpoint_that_knows_the_model_no_more_costs_rows_and_loses_no_reply(serve: Serve, tmp_path: Path) -> None:
+    """The second run finds the replies of the first in the ledger, and is told 404 from its first request on."""
+    serve("--vanish-after", "96")
+    for expected in ("got replies to 96 of 100 requests, wanted 97%", "got replies to 96 of 100 requests, wanted 97%"):
+        with pytest.raises(SystemExit, match=expected) as stopped:
+            answers(tmp_path, 100, limits(min_success_ratio=0.97, max_concurrency=1))
+        assert "4 HTTP 404" in str(stopped.value)
+    found = answers(tmp_path, 100, limits(min_success_ratio=0.96, max_concurrency=1))
+    assert [reply.error for _, reply in found if reply.error] == ["HTTP 404: The model `org/teacher` does not exist."] * 4
+
+
+def test_reasoning_that_is_handed_over_apart_is_kept(serve: Serve, tmp_path: Path) -> None:
+    serve("--reasoning")
+    ((_, asked),) = answers(tmp_path, 1, limits())
+    assert (asked.text, asked.reasoning) == ("question 0 #### 1", "What is question 0?")
+    assert answers(tmp_path, 1, limits())[0][1] == asked, "from the ledger"
+
+
 def test_a_row_that_is_refused_is_not_sent_again_and_comes_back_with_the_servers_words(serve: Serve, tmp_path: Path) -> None:
     served = serve()
     ledger = Ledger(tmp_path / "ledger.sqlite")

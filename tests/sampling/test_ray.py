@@ -8,15 +8,20 @@ from pathlib import Path
 import psutil
 import pyarrow
 import pytest
+import torch
 
+from stages.sampling import transformers
 from stages.sampling.asking import ask, replies, survey
+from stages.sampling.engine import settled
 from stages.sampling.ledger.store import Ledger
 from stages.sampling.ray import ROWS_PER_BLOCK, AskingActor, RayEngine, gpus_needed, read_weight_bytes
 from stages.sampling.request import Reply, Request, unanswered
-from stages.sampling.transformers import TransformersEngine
+from stages.sampling.transformers import TransformersEngine, resolve_precision
+from tests.architecture.closure import ROOT
 from tests.sampling.conftest import limits, request
 from tests.sampling.test_transformers import TEACHER, requests
 
+BASE = ROOT / "data/laptop/models/base-8b"
 ROWS = 5 * ROWS_PER_BLOCK
 
 
@@ -49,11 +54,52 @@ def test_an_actor_that_is_killed_costs_no_row_and_changes_no_reply(tmp_path: Pat
 
     model = replace(TEACHER, engine="ray-transformers")
     plan = survey(model, lambda: iter(asked), ledger)
-    ask(plan, limits(min_success_ratio=1.0), ledger, load=lambda model, _: Watched(model))
+    ask(plan, limits(min_success_ratio=1.0), ledger, load=lambda model, *_: Watched(model))
     here = dict(pair for batch in TransformersEngine(TEACHER).ask(asked) for pair in batch)
     assert [reply for _, reply in replies(plan, ledger)] == [here[request] for request in asked]
     assert kept[1:] == sorted(kept[1:])
     assert 0 < kept[1] < ROWS, "finished blocks reached the ledger while others ran"
+
+
+@pytest.fixture
+def adapter(tmp_path: Path) -> Path:
+    """A LoRA student of the laptop's small base, whose adapter changes replies."""
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    torch.manual_seed(0)
+    base = AutoModelForCausalLM.from_pretrained(BASE)
+    base.name_or_path = str(BASE)
+    config = LoraConfig(r=4, target_modules=["q_proj", "v_proj"], init_lora_weights=False, task_type="CAUSAL_LM")
+    get_peft_model(base, config).save_pretrained(str(tmp_path / "student"))
+    AutoTokenizer.from_pretrained(BASE).save_pretrained(str(tmp_path / "student"))
+    return tmp_path / "student"
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_pool_of_two_asks_a_student_with_an_adapter(adapter: Path, tmp_path: Path) -> None:
+    asked, ledger = requests(2 * ROWS_PER_BLOCK, 0.0), Ledger(tmp_path / "ledger.sqlite")
+    student = replace(TEACHER, name=str(adapter), engine="ray-transformers", precision="float32")
+    plan = survey(student, lambda: iter(asked), ledger)
+    ask(plan, limits(min_success_ratio=1.0), ledger)
+    found = [reply.text for _, reply in replies(plan, ledger)]
+    texts = {}
+    for name in (adapter, BASE):
+        engine = TransformersEngine(replace(TEACHER, name=str(name), precision="float32"))
+        here = dict(pair for batch in engine.ask(asked) for pair in batch)
+        texts[name] = [here[request].text for request in asked]
+    assert found == texts[adapter]
+    assert found != texts[BASE], "the adapter plays its part"
+
+
+@pytest.mark.usefixtures("cluster")
+def test_auto_is_what_it_means_where_the_actors_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    def on_the_driver(precision: str) -> str:
+        raise AssertionError(f"{precision} was resolved here")
+
+    here = resolve_precision("auto")
+    monkeypatch.setattr(transformers, "resolve_precision", on_the_driver)
+    assert settled(replace(TEACHER, engine="ray-transformers", precision="auto")).precision == here, "the actors are on this machine too"
 
 
 class Failing:
@@ -92,6 +138,12 @@ def test_an_actor_holds_the_fewest_gpus_that_hold_its_weights(weights: int, gpu:
 def test_a_model_that_no_node_holds_is_to_be_served() -> None:
     with pytest.raises(SystemExit, match="got weights of 810 GB, wanted at most 70% of a node's 8 GPUs of 80 GB; serve the model"):
         gpus_needed(810 * GB, 80 * GB, 8)
+
+
+def test_an_adapter_weighs_what_its_base_does_and_more(adapter: Path) -> None:
+    own, base = (folder.stat().st_size for folder in (adapter / "adapter_model.safetensors", BASE / "model.safetensors"))
+    assert read_weight_bytes(replace(TEACHER, name=str(adapter))) == base + own
+    assert own < base / 10
 
 
 def test_weights_are_counted_in_a_folder() -> None:

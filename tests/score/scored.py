@@ -15,7 +15,8 @@ def prompt(id: str, user: str, task: str = "math") -> Prompt:
 
 
 def completion(id: str, text: str, sample: int = 0, finish_reason: str = "stop") -> Completion:
-    row: dict[str, Any] = {"id": id, "style": "cot", "sample": sample, "text": text, "finish_reason": finish_reason, "error": ""}
+    row: dict[str, Any] = {"split": "train", "id": id, "style": "cot", "sample": sample, "text": text, "reasoning": ""}
+    row |= {"finish_reason": finish_reason, "error": ""}
     return Completion.model_validate(row | {"prompt_tokens": 1, "completion_tokens": 1})
 
 

@@ -17,7 +17,7 @@ def reply(text: str, finish_reason: str = "stop") -> Reply:
 
 def test_only_what_ended_by_itself_is_asked_for_greedily() -> None:
     asked = list(to_requests(pair(PROMPTS, COMPLETIONS), 512))
-    assert [request.place for request in asked] == [Place("p1", "judge", 0), Place("p1", "judge", 1), Place("p2", "judge", 2)]
+    assert [request.place for request in asked] == [Place("train", "p1", "judge", 0), Place("train", "p1", "judge", 1), Place("train", "p2", "judge", 2)]
     assert {(request.temperature, request.max_tokens, request.seed) for request in asked} == {(0.0, 512, 0)}
     assert json.loads(asked[0].schema)["properties"]["score"]["enum"] == [1, 2, 3, 4, 5]
 
@@ -70,6 +70,6 @@ def test_a_judge_that_was_cut_off_gave_no_grade() -> None:
 def test_grades_stand_where_their_completions_do_and_what_became_of_them_is_counted() -> None:
     replies = [reply('{"score": 4}'), reply("no"), unanswered("HTTP 400: x")]
     counts: Counter[str] = Counter()
-    found = to_grades(COMPLETIONS, ((Place("", "judge", 0), one) for one in replies), counts)
+    found = to_grades(COMPLETIONS, ((Place("train", "", "judge", 0), one) for one in replies), counts)
     assert list(found) == [4.0, None, None, None, None]
     assert counts == {"judged": 1, "unreadable": 1, "unanswered": 1}

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from stages.sampling.ledger.store import Ledger, default_path
 
-COLUMNS = ("key", "text", "finish_reason", "prompt_tokens", "completion_tokens", "engine", "model", "revision", "served", "day", "cost")
+COLUMNS = ("key", "text", "finish_reason", "prompt_tokens", "completion_tokens", "engine", "model", "revision", "served", "day", "cost", "reasoning")
 BINARY = {"key"}
 NUMBERS = {"prompt_tokens": pyarrow.int64(), "completion_tokens": pyarrow.int64(), "cost": pyarrow.float64()}
 PARQUET = pyarrow.schema([(name, pyarrow.binary() if name in BINARY else NUMBERS.get(name, pyarrow.string())) for name in COLUMNS])
@@ -59,19 +59,25 @@ def selection(model: str | None, revision: str | None) -> tuple[str, list[str]]:
 def show(ledger: Ledger, model: str | None, revision: str | None) -> None:
     where, values = selection(model, revision)
     rows = ledger.connection.execute(
-        "SELECT model, revision, engine, day, count(*), sum(prompt_tokens), sum(completion_tokens), sum(cost) FROM replies"
+        "SELECT model, revision, engine, day, count(*), sum(prompt_tokens), sum(completion_tokens), total(cost), sum(cost IS NULL) FROM replies"
         f"{where} GROUP BY model, revision, engine, day ORDER BY model, revision, engine, day",
         values,
     ).fetchall()
     table = Table("model", "revision", "engine", "day", box=None)
     for name in ("replies", "prompt tokens", "completion tokens", "cost"):
         table.add_column(name, justify="right")
-    for *who, replies, prompt, completion, cost in rows:
-        table.add_row(*who, f"{replies:,}", f"{prompt:,}", f"{completion:,}", f"{cost:,.2f}")
-    table.add_row("all", "", "", "", *(f"{sum(row[i] for row in rows):,}" for i in (4, 5, 6)), f"{sum(row[7] for row in rows):,.2f}")
+    for *who, replies, prompt, completion, cost, unpriced in rows:
+        table.add_row(*who, f"{replies:,}", f"{prompt:,}", f"{completion:,}", in_words(cost, unpriced))
+    totals = [sum(row[i] for row in rows) for i in (4, 5, 6, 7, 8)]
+    table.add_row("all", "", "", "", *(f"{total:,}" for total in totals[:3]), in_words(*totals[3:]))
     # a terminal's width where there is one; into a pipe nothing is shortened
     console = Console()
     (console if console.is_terminal else Console(width=200)).print(table)
+
+
+def in_words(cost: float, unpriced: int) -> str:
+    """`unpriced` replies came while their price was not known."""
+    return f"{cost:,.2f}" if not unpriced else "unknown" if not cost else f"{cost:,.2f} and unknown"
 
 
 def verify(ledger: Ledger) -> None:
@@ -104,13 +110,13 @@ def take(ledger: Ledger, file: Path) -> tuple[int, int]:
         schema = pyarrow.parquet.read_schema(file)
     except (OSError, pyarrow.ArrowInvalid) as error:
         raise SystemExit(f"import {file}: {error}; wanted a Parquet file that `export` wrote") from None
-    if not schema.equals(PARQUET):
+    if not schema.equals(PARQUET) and not schema.equals(PARQUET.remove(PARQUET.get_field_index("reasoning"))):
         raise SystemExit(f"import {file}: got the columns {schema.names}, wanted {list(COLUMNS)}: a file that `export` wrote")
     found = new = 0
     for batch in pyarrow.parquet.ParquetFile(file).iter_batches(ROWS_PER_BATCH):
-        rows = [tuple(row.values()) for row in batch.to_pylist()]
+        rows = [tuple(({"reasoning": ""} | row)[name] for name in COLUMNS) for row in batch.to_pylist()]  # earlier exports had no reasoning
         with ledger.transaction(f"only {new} replies were taken"):
-            cursor = ledger.connection.executemany("INSERT OR IGNORE INTO replies VALUES (?,?,?,?,?,?,?,?,?,?,?)", rows)
+            cursor = ledger.connection.executemany("INSERT OR IGNORE INTO replies VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", rows)
         found, new = found + len(rows), new + cursor.rowcount
     return found, new
 

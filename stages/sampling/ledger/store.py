@@ -18,11 +18,13 @@ from pathlib import Path
 from stages.sampling.ledger.schema import migrate
 from stages.sampling.request import Model, Reply
 
-FIELDS = "text, finish_reason, prompt_tokens, completion_tokens, served"
+FIELDS = "text, finish_reason, prompt_tokens, completion_tokens, served, reasoning"
 # SQLite's default limit of variables in one statement is 32,766
 KEYS_PER_QUERY = 10_000
 # Replies are on the disk itself so long after they are kept: a killed process loses none, a power cut as many.
 SYNC_SECONDS = 1.0
+# Owners within this process: it may take its own POSIX locks again, so a lock does not tell it that another ledger here lives.
+OWNERS_HERE: set[str] = set()
 
 
 def default_path() -> Path:
@@ -68,11 +70,15 @@ class Ledger:
     def get(self, keys: list[bytes]) -> dict[bytes, Reply]:
         """Key -> reply, for those of the keys that have one."""
         rows = self._select(f"SELECT key, {FIELDS} FROM replies WHERE key IN", keys)
-        return {key: Reply(text, reason, prompt, completion, "", served) for key, text, reason, prompt, completion, served in rows}
+        return {key: Reply(text, ended, prompt, completion, "", served, thought) for key, text, ended, prompt, completion, served, thought in rows}
 
     def known(self, keys: list[bytes]) -> set[bytes]:
         """Those of the keys that have a reply."""
         return {key for (key,) in self._select("SELECT key FROM replies WHERE key IN", keys)}
+
+    def has_replies_of(self, model: Model) -> bool:
+        query = "SELECT 1 FROM replies WHERE engine = ? AND model = ? AND revision = ? LIMIT 1"
+        return self.connection.execute(query, (model.local_engine, model.name, model.revision)).fetchone() is not None
 
     def _select(self, query: str, keys: list[bytes]) -> Iterator[tuple]:
         for start in range(0, len(keys), KEYS_PER_QUERY):
@@ -84,11 +90,11 @@ class Ledger:
         day = datetime.now(UTC).date().isoformat()
         rows = [
             (key, r.text, r.finish_reason, r.prompt_tokens, r.completion_tokens, model.local_engine, model.name, model.revision, r.served, day,
-             model.cost(r.prompt_tokens, r.completion_tokens))
+             model.cost(r.prompt_tokens, r.completion_tokens), r.reasoning)
             for key, r in replies
         ]  # fmt: skip
         with self.transaction(f"{len(rows)} replies could not be kept, all earlier ones are"):
-            self.connection.executemany("INSERT OR IGNORE INTO replies VALUES (?,?,?,?,?,?,?,?,?,?,?)", rows)
+            self.connection.executemany("INSERT OR IGNORE INTO replies VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", rows)
             self.connection.executemany("DELETE FROM claims WHERE key = ?", [row[:1] for row in rows])
         if time.monotonic() - self._synced >= SYNC_SECONDS:
             self._sync()
@@ -115,6 +121,7 @@ class Ledger:
                 self.connection.execute("DELETE FROM claims WHERE owner = ?", (self._owner,))
             self._sync()
             (self._owners / self._owner).unlink(missing_ok=True)
+            OWNERS_HERE.discard(self._owner)
             os.close(self._lock)
             self._lock = None
 
@@ -124,6 +131,7 @@ class Ledger:
             self._owners.mkdir(exist_ok=True)
             self._lock = os.open(self._owners / self._owner, os.O_CREAT | os.O_RDWR)
             fcntl.lockf(self._lock, fcntl.LOCK_EX)
+            OWNERS_HERE.add(self._owner)
 
     def _bury_the_dead(self) -> set[str]:
         """The other owners that live; the claims of the others are deleted."""
@@ -131,7 +139,7 @@ class Ledger:
         for lock in self._owners.iterdir():
             if lock.name == self._owner:
                 continue
-            if is_free(lock):
+            if lock.name not in OWNERS_HERE and is_free(lock):
                 self.connection.execute("DELETE FROM claims WHERE owner = ?", (lock.name,))
                 lock.unlink(missing_ok=True)
             else:
