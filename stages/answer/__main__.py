@@ -20,6 +20,9 @@ GUARD = Path("data/prompts/guard.jsonl")
 def main(who: str, dry_run: bool) -> None:
     die_with_parent()
     params = load(who)
+    questions = Path(f"data/prompts/{params.answer.split}.jsonl")
+    if not questions.stat().st_size:
+        raise SystemExit(f"answer: {questions}: got no questions, wanted some to compare models on; give the data set a {params.answer.split} split")
     ledger = Ledger(default_path())
     plan = survey(to_model(who, params), lambda: to_requests(params), ledger)
     if dry_run:

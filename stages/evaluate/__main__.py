@@ -23,10 +23,6 @@ METRICS = Path("metrics")
 def main() -> None:
     params = load()
     prompts = read_prompts(Path(f"data/prompts/{params.split}.jsonl"))
-    if not prompts:
-        raise SystemExit(
-            f"evaluate: data/prompts/{params.split}.jsonl: got no questions, wanted some to compare models on; give the data set a {params.split} split"
-        )
     completions = {model: read_completions(Path(f"data/answers/{model}.jsonl")) for model in MODELS}
     arms = [arm for model in MODELS for arm in arms_of(model, of_split(completions[model], params.split), prompts, params)]
     asked = [prompt for prompt in read_prompts(Path("data/prompts/guard.jsonl")) if TASKS[prompt.task].is_right]

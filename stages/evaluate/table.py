@@ -43,9 +43,10 @@ def main() -> None:
     for table in tables:
         if table.rows:
             show(table)
-    agreement = json.loads(Path("metrics/filter.json").read_text())["filter"].get("teacher_accuracy")
-    if agreement is not None:
-        print(f"The teacher's readable train completions agree with the references in {percent(agreement)} %.")
+    filtered = json.loads(Path("metrics/filter.json").read_text())["filter"]
+    if "teacher_accuracy_of_all" in filtered:
+        of_readable, of_all = (percent(filtered[f"teacher_accuracy_of_{some}"]) for some in ("readable", "all"))
+        print(f"The teacher's train completions agree with the references in {of_all} %, those that can be read in {of_readable} %.")
 
 
 def print_markdown(table: Table) -> None:

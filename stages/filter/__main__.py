@@ -14,6 +14,7 @@ import polars as pl
 from stages.filter.agreement import votes
 from stages.filter.among import weigh
 from stages.filter.card import card
+from stages.filter.likely_mark import likely_mark
 from stages.filter.params import Params, load
 from stages.filter.parts import read_and_judge
 from stages.filter.report import report, write_report
@@ -23,6 +24,7 @@ OUT = Path("data/filtered")
 SCORES = Path("data/scores/scores.jsonl")
 SCRATCH = Path(".potstill/filter")  # the rows' texts, while the stage runs
 FILES = ("train", "validation", "rejected", "private")  # private: what params only want reported
+NUM_LOOKED_AT = 1_000  # replies, for the mark that they seem to have
 GROUPS = {rule.reason: rule.group for rule in RULES}
 
 
@@ -40,6 +42,7 @@ def main() -> None:
     if told["kept"] + sum(told["rejected"].values()) != told["rows"]:
         raise AssertionError(f"{told['rows']} rows in, {told['kept']} kept and {told['rejected']} rejected")
     write_rows(found)
+    hint = mark_hint(params) if told["rejected"]["unreadable"] == told["rows"] else ""
     named = leaked.join(rows.select("row", "id", "sample"), on="row", how="left", maintain_order="left")
     named.select("id", "sample", "rule", "where", "test_id", "matched").write_ndjson(OUT / "leaks.jsonl")
     write_report(told, Path("metrics"))
@@ -50,19 +53,34 @@ def main() -> None:
     if not told["train"]:
         reasons = {reason: count for reason, count in told["rejected"].items() if count}
         raise SystemExit(
-            f"filter: got no row of {told['rows']} to train on ({told['validation']} to validate, rejected {reasons}), wanted at least one; "
+            f"filter: got no row of {told['rows']} to train on ({told['validation']} to validate, rejected {reasons}), wanted at least one; {hint}"
             "look at them with `python -m stages.filter.show`, and at `filter` in params.yaml"
         )
 
 
 def with_scores(rows: pl.DataFrame, params: Params) -> pl.DataFrame:
-    """What `score` had models say of each completion; nothing of the control's rows, which are no completions."""
+    """What `score` had models say of each completion, `embedding` the row of its vector; nothing of the control's rows, which are no completions."""
     if params.filter.labels == "reference":
         return rows.with_columns(judge=pl.lit(None, pl.Float64), perplexity=pl.lit(None, pl.Float64))
-    scores = pl.scan_ndjson(SCORES, schema={"judge": pl.Float64, "perplexity": pl.Float64}).collect()
-    if len(scores) != len(rows):
-        raise SystemExit(f"filter: {SCORES}: got {len(scores)} rows, wanted {len(rows)}, one for each completion; run `dvc repro score`")
-    return rows.hstack(scores)
+    schema = {"id": pl.String, "sample": pl.Int64, "judge": pl.Float64, "perplexity": pl.Float64}
+    scores = pl.scan_ndjson(SCORES, schema=schema).collect().with_row_index("embedding")
+    twice = scores.filter(pl.struct("id", "sample").is_duplicated())
+    unscored, strangers = (one.join(other, on=["id", "sample"], how="anti", maintain_order="left") for one, other in ((rows, scores), (scores, rows)))
+    for some, fault in ((twice, "stands there twice"), (unscored, "is a completion and not there"), (strangers, "is no completion")):
+        if len(some):
+            raise SystemExit(
+                f"filter: {SCORES}: got {len(scores)} rows of which {some['id'][0]} sample {some['sample'][0]} {fault}, "
+                f"wanted one for each of {len(rows)} completions; run `dvc repro score`"
+            )
+    return rows.join(scores, on=["id", "sample"], how="left", maintain_order="left")
+
+
+def mark_hint(params: Params) -> str:
+    """What may be wrong where not one reply can be read."""
+    mark = likely_mark(pl.read_parquet(min(SCRATCH.glob("*.parquet")), columns=["text"], n_rows=NUM_LOOKED_AT)["text"])
+    if mark is None or mark == params.completion_format:
+        return ""
+    return f"the replies seem to mark their answer with {mark!r}, and {params.format_param} in params.yaml is {params.completion_format!r}; "
 
 
 def write_rows(found: pl.DataFrame) -> None:

@@ -66,7 +66,7 @@ def weigh(rows: pl.DataFrame, params: Params, scratch: Path, log: Callable[[str]
             words = pl.format("{} of test row {} ({})", "where", "test_id", "rule")
             rows = reject(leaked.select("row", pl.lit("contaminated").alias("reason"), words.alias("detail"), pl.col("matched").alias("evidence")))
     if params.filter.select.budget:
-        rows = reject(not_selected(rows, params.filter.select))
+        rows = reject(not_selected(rows.filter(~pl.col("is_validation")), params.filter.select))
     return pl.concat(found), leaked
 
 

@@ -27,7 +27,7 @@ def card(told: dict[str, Any], params: Params) -> str:
         f"| what is learnt | {'reasoning and answer' if asked.target == 'reasoning' else 'the answer alone'}, answers in the format `{params.answer_format}` |",
         f"| rows in | {told['rows']:,} |",
         f"| examples | {told['kept']:,}: {told['train']:,} in train.jsonl, {told['validation']:,} in validation.jsonl |",
-        *([f"| teacher's accuracy | {told['teacher_accuracy']:.1%} of the readable replies that have a reference |"] if "teacher_accuracy" in told else []),
+        *accuracy_line(told),
         f"| words of an example's target | {', '.join(f'{name} {count}' for name, count in told['words']['after'].items())} |",
         *label_lines(told.get("labels")),
         "",
@@ -44,6 +44,12 @@ def card(told: dict[str, Any], params: Params) -> str:
         contamination(leaks, params),
     ]
     return "\n".join(lines) + "\n"
+
+
+def accuracy_line(told: dict[str, Any]) -> Iterator[str]:
+    if "teacher_accuracy_of_all" in told:
+        of_readable, of_all = told["teacher_accuracy_of_readable"], told["teacher_accuracy_of_all"]
+        yield f"| teacher's accuracy | {of_readable:.1%} of the readable replies, {of_all:.1%} of all |"
 
 
 def label_lines(labels: dict[str, dict[str, float]] | None) -> Iterator[str]:

@@ -19,7 +19,7 @@ def same_meaning(rows: pl.DataFrame, embeddings: Path, threshold: float) -> pl.D
     vectors = np.load(embeddings, mmap_mode="r")
     if not vectors.size:
         raise SystemExit("params.yaml: filter.duplicates.semantic: got a threshold below 1 and no embeddings, wanted an encoder in score.embedding")
-    vectors = np.asarray(vectors[rows["row"].to_numpy()], dtype=np.float32)
+    vectors = np.asarray(vectors[rows["embedding"].to_numpy()], dtype=np.float32)
     edges = [pl.DataFrame(schema=SCHEMA)]
     for members in clusters(vectors):
         for start in range(0, len(members), BLOCK):

@@ -65,7 +65,7 @@ class Contamination(Section):
 
 
 class Select(Section):
-    budget: Count  # rows; 0 is all
+    budget: Count  # train rows; 0 is all
     order: str  # SQL over the scores of a row, highest first
     domain: str  # SQL over the scores of a row
     quotas: dict[str, Share]  # of the budget, by domain
@@ -99,6 +99,7 @@ class Params(Section):
     filter: Filter
     answer_format: str  # of the targets
     completion_format: str  # of the teacher's replies
+    format_param: str  # where that is written
     bare_number: bool  # math: the last sentence's one number counts where nothing marks the answer
     max_words: int  # of the teacher's reasoning, that it was asked for
     summary_words: int
@@ -121,6 +122,7 @@ def load() -> Params:
         "filter": document["filter"],
         "answer_format": prompts["answer_format"],
         "completion_format": recorded["answer_format"] if recorded else prompts["answer_format"],
+        "format_param": f"datasets.{document['dataset']}.recorded.answer_format" if recorded else f"profiles.{document['profile']}.prompts.answer_format",
         "bare_number": document["read"]["bare_number"],
         "max_words": document["prompts"]["max_words"],
         "summary_words": prompts["summary_words"],

@@ -26,9 +26,8 @@ def report(rows: pl.DataFrame, leaked: pl.DataFrame, params: Params) -> dict[str
         "validation": int(kept["is_validation"].sum()),
         "rejected": {rule.reason: num_rejected.get(rule.reason, 0) for rule in RULES},
     }
-    right = rows["is_right"].drop_nulls()
-    if len(right) and params.filter.labels == "teacher":
-        told["teacher_accuracy"] = round(float(right.mean()), 4)  # pyright: ignore[reportArgumentType]
+    if params.filter.labels == "teacher":
+        told |= teacher_accuracy(rows)
     if rows["task"].is_in(labelled).any() and params.filter.labels == "teacher":
         told["labels"] = {when: shares(some.filter(pl.col("task").is_in(labelled))["vote"]) for when, some in (("before", rows), ("after", kept))}
     told["words"] = {"before": percentiles(rows["words"]), "after": percentiles(kept["words"])}
@@ -38,6 +37,15 @@ def report(rows: pl.DataFrame, leaked: pl.DataFrame, params: Params) -> dict[str
     if params.filter.private == "report":
         told["private"] = int(kept["has_private"].sum())
     return told
+
+
+def teacher_accuracy(rows: pl.DataFrame) -> dict[str, float]:
+    """Of the readable replies, and of all, where a reply that cannot be read is not right; nothing where no answer is simply right."""
+    gradable = rows.filter(pl.col("task").is_in([task for task, reads in TASKS.items() if reads.is_right]))
+    num_right, num_read = int(gradable["is_right"].sum()), len(gradable) - gradable["is_right"].null_count()
+    if not num_read:
+        return {}
+    return {"teacher_accuracy_of_readable": round(num_right / num_read, 4), "teacher_accuracy_of_all": round(num_right / len(gradable), 4)}
 
 
 def shares(votes: pl.Series) -> dict[str, float]:

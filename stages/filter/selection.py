@@ -1,4 +1,4 @@
-"""A budget of rows, spent by a rule over their scores."""
+"""A budget of train rows, spent by a rule over their scores."""
 
 import polars as pl
 

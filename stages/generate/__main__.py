@@ -33,9 +33,16 @@ def main(dry_run: bool) -> None:
     report |= {name: counts[name] for name in ("stop", "length", "content_filter", "unanswered", "prompt_tokens", "completion_tokens")}
     cost = model.cost(counts["prompt_tokens"], counts["completion_tokens"])
     report |= {"cost": None if cost is None else round(cost, 4)}
+    if params.recorded:
+        report |= {"recorded_unused": count_lines(recorded.PATH) - counts["stop"]}  # beyond generate.num_samples of their prompt
     Path("metrics").mkdir(exist_ok=True)
     Path("metrics/generate.json").write_text(json.dumps({"generate": report}, indent=2) + "\n")
     print(f"generate: {report}", file=sys.stderr)
+
+
+def count_lines(path: Path) -> int:
+    with path.open("rb") as lines:
+        return sum(1 for _ in lines)
 
 
 def to_model(params: Params) -> Model:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from stages.prompts.check import Question, check_rows, normalised, share_position, unknown_columns
 from stages.prompts.params import Params, load
-from stages.prompts.recorded import Joined, join_recorded
+from stages.prompts.recorded import Joined, join_recorded, key_of
 from stages.prompts.source import read_rows
 from stages.prompts.word import guard_prompts, word
 from stages.rows.prompt import write_prompts
@@ -44,7 +44,7 @@ def main() -> None:
         file.writelines(json.dumps({"id": id, "text": text}, ensure_ascii=False) + "\n" for id, text in joined.completions)
     counts = {split: len(rows) for split, rows in questions.items()} | {"skipped": len(problems), "test_in_train": len(in_train), "guard": len(guard)}
     if dataset.recorded:
-        counts |= {"recorded": len(joined.completions), "recorded_unmatched": joined.num_unmatched}
+        counts |= {"recorded": len(joined.completions), "recorded_unmatched": len(joined.unmatched)}
     Path("metrics").mkdir(exist_ok=True)
     Path("metrics/prompts.json").write_text(json.dumps({"prompts": counts}, indent=2) + "\n")
     print(f"prompts: {counts}", file=sys.stderr)
@@ -54,9 +54,17 @@ def recorded(params: Params, train: list[Question]) -> tuple[Joined, list[str]]:
     """The completions that the data set brings along, and what is wrong with their rows."""
     brought = params.dataset.recorded
     if not brought:
-        return Joined([], 0, []), []
+        return Joined([], [], []), []
     hub = (brought.hub.id, brought.hub.revision, brought.hub.split) if brought.hub else None
     joined = join_recorded(read_rows(params.name, brought.file, hub), brought.columns, train)
+    num_joined, column = len(joined.completions), "id" if brought.columns.id else "question"
+    told = f"{num_joined} of {num_joined + len(joined.unmatched)} recorded completions have their question in train, joined by {column}"
+    if joined.unmatched and train:
+        told += f"; got for example the {column} {joined.unmatched[0][:200]!r}, wanted such as {key_of(train[0], brought.columns)[:200]!r}"
+    if joined.unmatched and not num_joined:
+        how = "a question's text as the prompt has it, with its choices; " if column == "question" else ""
+        raise SystemExit(f"prompts: {told}: {how}see recorded.columns under datasets.{params.name} in params.yaml")
+    print(f"prompts: {told}", file=sys.stderr)
     return joined, joined.problems
 
 
@@ -71,7 +79,8 @@ def judge_problems(skippable: list[str], others: list[str], questions: dict[str,
         if not skip:
             raise SystemExit(lines)
         print(lines, file=sys.stderr)
-    empty = [split for split in ("train", "test") if not questions[split]]
+    needed = ("train",) if params.dataset.recorded else ("train", "test")  # recorded completions may be filtered without a test split
+    empty = [split for split in needed if not questions[split]]
     if empty:
         raise SystemExit(
             f"prompts: data set {params.name}: got no rows for {' and '.join(empty)}, wanted at least one; "

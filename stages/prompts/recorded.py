@@ -10,18 +10,18 @@ from stages.prompts.source import Located
 
 class Joined(NamedTuple):
     completions: list[tuple[str, str]]  # (prompt id, text), in prompt order
-    num_unmatched: int  # recorded rows whose question is not in train
+    unmatched: list[str]  # keys of the recorded rows whose question is not in train
     problems: list[str]
 
 
 def join_recorded(rows: Iterable[Located], columns: RecordedColumns, train: list[Question]) -> Joined:
     """By question id where the columns name one, else by the question's text."""
-    by_name = {q.id if columns.id else normalised(q.text): q.id for q in train}
+    by_name = {key_of(q, columns): q.id for q in train}
     position = {q.id: i for i, q in enumerate(train)}
     column = columns.id or columns.question or ""
     completions: list[tuple[str, str]] = []
     problems: list[str] = []
-    num_rows = 0
+    unmatched: list[str] = []
     for place, row in rows:
         if isinstance(row, str):
             problems.append(f"{place}: {row}")
@@ -30,9 +30,15 @@ def join_recorded(rows: Iterable[Located], columns: RecordedColumns, train: list
         if missing:
             problems.append(f"{place}: missing column: {', '.join(missing)}; the row has {sorted(row)} (map them under `recorded.columns` in params.yaml)")
             continue
-        num_rows += 1
-        id = by_name.get(str(row[column]) if columns.id else normalised(str(row[column])))
-        if id is not None:
-            completions.append((id, str(row[columns.completion])))
+        key = str(row[column]) if columns.id else normalised(str(row[column]))
+        if key in by_name:
+            completions.append((by_name[key], str(row[columns.completion])))
+        else:
+            unmatched.append(key)
     completions.sort(key=lambda c: position[c[0]])
-    return Joined(completions, num_rows - len(completions), problems)
+    return Joined(completions, unmatched, problems)
+
+
+def key_of(question: Question, columns: RecordedColumns) -> str:
+    """Its id, or its text as the prompt has it, so with its choices; case and white space aside."""
+    return question.id if columns.id else normalised(question.text)

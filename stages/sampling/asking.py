@@ -200,8 +200,14 @@ def check_success(plan: Plan, limits: Limits) -> None:
     if succeeded < limits.min_success_ratio * total:
         raise SystemExit(
             f"got replies to {succeeded} of {total} requests, wanted {limits.min_success_ratio:.0%} (sampling.min_success_ratio in params.yaml): "
-            f"{', '.join(f'{count} {what}' for what, count in kinds.most_common())}. All replies are kept; run the same command again to ask the rest."
+            f"{', '.join(f'{count} {what}' for what, count in kinds.most_common())}. {advice(plan.model)}"
         )
+
+
+def advice(model: Model) -> str:
+    if model.engine == "recorded":
+        return f"Add the missing completions to the recorded ones of {model.name}, or lower min_success_ratio to go on with those that are there."
+    return "All replies are kept; run the same command again to ask the rest."
 
 
 def replies(plan: Plan, ledger: Ledger) -> Iterator[tuple[Place, Reply]]:

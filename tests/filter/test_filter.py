@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -97,7 +98,7 @@ def test_each_switch_moves_its_own_count_alone(run) -> None:
 
 def test_a_budget_is_filled_and_the_evidence_is_there(run, planted: Path) -> None:
     report = run(*EVERY_RULE, "select.budget=500")
-    assert (report["kept"], report["rejected"]["not_selected"]) == (500, 400)
+    assert (report["train"], report["kept"] + report["rejected"]["not_selected"]) == (500, 900)
     rows = {row.reason: row for row in rejected(planted)}
     assert rows["not_selected"].detail.endswith(", not among the best 500")
     assert rows["refusal"].evidence.startswith(("I'm sorry", "I cannot", "As an AI", "Sorry"))
@@ -174,7 +175,9 @@ def problems(planted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     for name in ("prompts/train", "completions/completions"):
         path = tmp_path / f"data/{name}.jsonl"
         path.write_text("".join([line for line in path.open() if json.loads(line)["id"] in chosen]))
-    (tmp_path / "data/scores/scores.jsonl").write_text('{"judge": null, "perplexity": null}\n' * len(chosen))
+    scores = tmp_path / "data/scores/scores.jsonl"
+    scored = [json.loads(line) | {"judge": None} for line in scores.open()]
+    scores.write_text("".join(json.dumps(row) + "\n" for row in scored if row["id"] in chosen))
     shutil.copy(ROOT / "params.yaml", tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -209,13 +212,53 @@ def test_of_several_samples_near_ones_go_however_long_the_question_is(tmp_path: 
                 row |= {"reasoning": "", "finish_reason": "stop", "error": ""}
                 file.write(json.dumps(row | {"prompt_tokens": 1, "completion_tokens": 1}) + "\n")
     (tmp_path / "data/prompts/train.jsonl").write_text("".join(json.dumps(prompt) + "\n" for prompt in prompts))
-    (tmp_path / "data/scores/scores.jsonl").write_text('{"judge": null, "perplexity": null}\n' * 4)
+    scored = [{"id": id, "sample": sample, "judge": None, "perplexity": None} for id, some in texts.items() for sample in range(len(some))]
+    (tmp_path / "data/scores/scores.jsonl").write_text("".join(json.dumps(row) + "\n" for row in scored))
     shutil.copy(ROOT / "params.yaml", tmp_path)
     apply_overrides(str(tmp_path / "params.yaml"), ["filter.duplicates.near=0.6", "filter.validation_share=0.0"])
     monkeypatch.chdir(tmp_path)
     main()
     assert [(row.id, row.sample, row.reason) for row in rejected(tmp_path)] == [(first["id"], 1, "near_duplicate")]
     assert rejected(tmp_path)[0].detail.startswith(f"of {first['id']} sample 0 (targets, Jaccard 0.")
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (lambda lines: lines[:-1], "is a completion and not there"),
+        (lambda lines: [*lines, lines[0]], "stands there twice"),
+        (lambda lines: [*lines[:-1], lines[-1].replace('"sample": 0', '"sample": 7').replace('"sample":0', '"sample":7')], "is a completion and not there"),
+        (lambda lines: [*lines, '{"id": "stranger", "sample": 0, "judge": null, "perplexity": null}\n'], "of which stranger sample 0 is no completion"),
+    ],
+    ids=["one too few", "one twice", "another sample", "one of no completion"],
+)
+def test_scores_of_other_completions_are_refused(change: Callable[[list[str]], list[str]], fault: str, problems: Path) -> None:
+    scores = problems / "data/scores/scores.jsonl"
+    scores.write_text("".join(change(scores.open().readlines())))
+    with pytest.raises(SystemExit, match=f"filter: data/scores/scores.jsonl: got .*{fault}, wanted one for each of"):
+        main()
+
+
+def test_scores_find_their_completion_whatever_their_order(problems: Path) -> None:
+    scores = problems / "data/scores/scores.jsonl"
+    low = next(row["id"] for row in map(json.loads, scores.open()) if row["id"].startswith("clean"))
+    rows = [json.loads(line) for line in scores.open()]
+    rows = [row | {"judge": 1.0 if row["id"] == low else 4.0} for row in rows]
+    scores.write_text("".join(json.dumps(row) + "\n" for row in reversed(rows)))
+    apply_overrides("params.yaml", ["filter.agreement.min_judge=3.0"])
+    main()
+    assert [row.id for row in rejected(problems) if row.reason == "judged_low"] == [low]
+
+
+def test_where_no_reply_can_be_read_a_likely_mark_is_named(problems: Path) -> None:
+    apply_overrides("params.yaml", ["profiles.laptop.prompts.answer_format='A:'"])
+    completions = problems / "data/completions/completions.jsonl"
+    rows = [json.loads(line) for line in completions.open()]
+    rows = [row | {"text": "We count.\nResult= 19", "finish_reason": "stop"} for row in rows]
+    completions.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    hint = "the replies seem to mark their answer with 'Result=', and profiles.laptop.prompts.answer_format in params.yaml is 'A:'"
+    with pytest.raises(SystemExit, match=hint):
+        main()
 
 
 BAD = {

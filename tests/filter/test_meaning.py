@@ -8,7 +8,7 @@ import pytest
 
 from stages.filter.meaning import same_meaning
 
-ROWS = pl.DataFrame({"row": [0, 2, 3]}, schema={"row": pl.UInt32})
+ROWS = pl.DataFrame({"embedding": [0, 2, 3]}, schema={"embedding": pl.UInt32})
 
 
 def test_a_row_near_in_cosine_to_an_earlier_kept_one_goes(tmp_path: Path) -> None:

@@ -1,10 +1,17 @@
 """A budget of rows: the best by a SQL expression, shares by domain, and clear errors."""
 
+import shutil
+from pathlib import Path
+
 import polars as pl
 import pytest
+from dvc.utils.hydra import apply_overrides
 
+from benchmarks.planted import write
+from stages.filter.__main__ import main
 from stages.filter.params import Select
 from stages.filter.selection import SCORES, not_selected
+from tests.architecture.closure import ROOT
 
 ROWS = pl.DataFrame(
     {
@@ -34,6 +41,21 @@ def lost(**asked: object) -> list[int]:
 
 def test_random_keeps_the_rows_that_were_drawn_highest() -> None:
     assert lost() == [2, 3, 4]
+
+
+def test_a_budget_is_of_train_rows_and_leaves_those_of_validation_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 40 problems a quarter or so are for validation, the same whatever the budget is."""
+    write(tmp_path, 60, seed=3)
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    found = {}
+    for budget in (0, 10):
+        apply_overrides("params.yaml", ["filter.validation_share=0.25", f"filter.select.budget={budget}"])
+        main()
+        found[budget] = {name: Path(f"data/filtered/{name}.jsonl").read_text().splitlines() for name in ("train", "validation")}
+    assert found[10]["validation"] == found[0]["validation"]
+    assert found[0]["validation"], "there are some"
+    assert len(found[10]["train"]) == 10 < len(found[0]["train"])
 
 
 def test_the_highest_of_an_expression_stay_and_of_equals_the_first() -> None:

@@ -25,7 +25,7 @@ def test_by_text_in_prompt_order_with_the_unmatched_counted() -> None:
     )
     joined = join_recorded(rows, BY_TEXT, TRAIN)
     assert joined.completions == [("a", "A1"), ("b", "B1"), ("b", "B2")]
-    assert joined.num_unmatched == 1
+    assert joined.unmatched == ["three?"]
     assert joined.problems == []
 
 

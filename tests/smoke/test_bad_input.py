@@ -38,7 +38,7 @@ def lines(folder: Path, split: str) -> list[str]:
 def fails(folder: Path, stage: str) -> str:
     """What the stage prints as it fails: no traceback, and no output left behind."""
     environment = os.environ | {"PYTHONPATH": str(ROOT), "DVC_ROOT": str(folder)}
-    done = subprocess.run([sys.executable, "-m", f"stages.{stage}"], cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-m", *f"stages.{stage}".split()], cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     return done.stderr
@@ -174,3 +174,50 @@ def test_a_column_that_the_task_does_not_know(folder: Path) -> None:
 def test_a_guard_set_that_is_not_there(folder: Path) -> None:
     apply_overrides(str(folder / "params.yaml"), ["profiles.laptop.prompts.guard=mine.jsonl"])
     assert fails(folder, "prompts").startswith("prompts: data/guard/mine.jsonl: got no such file, wanted the questions")
+
+
+def recorded(folder: Path, rows: list[dict[str, str]]) -> None:
+    """The data set with recorded completions, joined by the question's text."""
+    settings = "{file: mine.jsonl, hub: null, columns: {id: null, question: asked, completion: said}, answer_format: '####'}"
+    apply_overrides(str(folder / "params.yaml"), [f"datasets.laptop-math.recorded={settings}"])
+    write(folder, "mine", [json.dumps(row) + "\n" for row in rows])
+
+
+def runs(folder: Path, stage: str) -> str:
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "DVC_ROOT": str(folder)}
+    done = subprocess.run([sys.executable, "-m", f"stages.{stage}"], cwd=folder, env=environment, capture_output=True, text=True, check=True)
+    return done.stderr
+
+
+def test_recorded_completions_of_other_questions_are_said_at_once_with_a_key_of_each_side(folder: Path) -> None:
+    recorded(folder, [{"asked": "Why?", "said": "Because. #### 1"}] * 2)
+    question = json.loads(lines(folder, "train")[0])["question"]
+    error = fails(folder, "prompts")
+    assert error.startswith("prompts: 0 of 2 recorded completions have their question in train, joined by question; ")
+    assert f"got for example the question 'why?', wanted such as {' '.join(question.casefold().split())!r}: " in error
+    assert "a question's text as the prompt has it, with its choices; see recorded.columns under datasets.laptop-math in params.yaml" in error
+
+
+def test_recorded_completions_are_filtered_without_a_test_split_and_those_beyond_are_counted(folder: Path) -> None:
+    rows = [json.loads(line) for line in lines(folder, "train")]
+    said = [{"asked": row["question"], "said": f"{row['solution']} #### {row['answer']}"} for row in rows]
+    recorded(folder, [*said, said[0], {"asked": "Why?", "said": "Because."}])
+    write(folder, "test", [])
+    apply_overrides(str(folder / "params.yaml"), ["filter.validation_share=0.0"])
+    assert "prompts: 4 of 5 recorded completions have their question in train, joined by question; got for example" in runs(folder, "prompts")
+    runs(folder, "generate")
+    counts = json.loads((folder / "metrics/generate.json").read_text())["generate"]
+    assert (counts["stop"], counts["recorded_unused"]) == (3, 1)
+    runs(folder, "score")
+    runs(folder, "filter")
+    assert json.loads((folder / "metrics/filter.json").read_text())["filter"]["kept"] == 3
+    assert fails(folder, "answer teacher").startswith("answer: data/prompts/test.jsonl: got no questions")
+
+
+def test_too_few_recorded_completions_say_what_helps(folder: Path) -> None:
+    row = json.loads(lines(folder, "train")[0])
+    recorded(folder, [{"asked": row["question"], "said": "#### 1"}])
+    runs(folder, "prompts")
+    error = fails(folder, "generate")
+    assert "Add the missing completions to the recorded ones of laptop-math, or lower min_success_ratio" in error
+    assert "run the same command again" not in error
