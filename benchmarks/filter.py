@@ -8,7 +8,6 @@ process, what each rule about single rows costs, and reading plain numbers again
 import argparse
 import json
 import os
-import shutil
 import sys
 import tempfile
 import time
@@ -18,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from dvc.utils.hydra import apply_overrides
 from math_verify import parse, verify
 
 from benchmarks.planted import write
@@ -29,6 +27,7 @@ from stages.filter.reading import read_batch
 from stages.filter.rules import ROW_RULES
 from stages.tasks.answers import TASKS
 from stages.tasks.reply import Asked
+from tests.settings import copy_settings
 
 ON = ["filter.private=reject", "filter.contamination.action=remove", "filter.agreement.min_judge=3.0"]
 CHAIN = ["profiles.laptop.prompts.num_summaries=2", "profiles.laptop.prompts.summary_words=20"]
@@ -71,8 +70,7 @@ def at_scale(top: Path, sizes: list[int]) -> None:
     for size in sizes:
         folder = top / str(size)
         write(folder, size, seed=1)
-        shutil.copy("params.yaml", folder)
-        apply_overrides(str(folder / "params.yaml"), [*ON, *CHAIN])
+        copy_settings(folder, *ON, *CHAIN)
         seconds, peak, log = run(folder)
         planted, rejected = verdicts(folder)
         false = sum(count for (kind, _), count in rejected.items() if kind == "clean")
@@ -118,8 +116,7 @@ def by_rule(folder: Path) -> None:
 
 
 def load_from(folder: Path, overrides: list[str]) -> Params:
-    shutil.copy("params.yaml", folder)
-    apply_overrides(str(folder / "params.yaml"), [*overrides, *CHAIN])
+    copy_settings(folder, *overrides, *CHAIN)
     here = Path.cwd()
     os.chdir(folder)
     try:

@@ -14,19 +14,19 @@ import time
 from pathlib import Path
 
 import polars
-from dvc.utils.hydra import apply_overrides
 
 from benchmarks.endpoint import serving
+from tests.settings import copy_settings, set_dataset
 
-OVERRIDES = ["profiles.laptop.teacher.engine=openai", "profiles.laptop.teacher.model=teacher", "datasets.laptop-math.files.train=train.parquet"]
+OVERRIDES = ["profiles.laptop.teacher.engine=openai", "profiles.laptop.teacher.model=teacher"]
 
 
 def make(folder: Path, count: int) -> None:
     """A working folder with a data set of `count` train questions."""
-    shutil.copy("params.yaml", folder)
-    apply_overrides(str(folder / "params.yaml"), OVERRIDES)
+    copy_settings(folder, *OVERRIDES)
+    set_dataset(folder, "laptop-math", "files.train=train.parquet")
     shutil.copytree("data/guard", folder / "data/guard")
-    rows = folder / "data/sets/laptop-math"
+    rows = folder / "data/sets/laptop-math/rows"
     rows.mkdir(parents=True)
     for split in ("validation", "test"):
         shutil.copy(f"data/laptop/problems/{split}.jsonl", rows)

@@ -80,7 +80,7 @@ def mark_hint(params: Params) -> str:
     mark = likely_mark(pl.read_parquet(min(SCRATCH.glob("*.parquet")), columns=["text"], n_rows=NUM_LOOKED_AT)["text"])
     if mark is None or mark == params.completion_format:
         return ""
-    return f"the replies seem to mark their answer with {mark!r}, and {params.format_param} in params.yaml is {params.completion_format!r}; "
+    return f"the replies seem to mark their answer with {mark!r}, and {params.format_param} is {params.completion_format!r}; "
 
 
 def write_rows(found: pl.DataFrame) -> None:

@@ -115,14 +115,15 @@ class Params(Section):
 
 def load() -> Params:
     document = YAML(typ="safe").load(Path("params.yaml"))
-    profile, dataset = document["profiles"][document["profile"]], document["datasets"][document["dataset"]]
+    profile, path = document["profiles"][document["profile"]], f"data/sets/{document['dataset']}/dataset.yaml"
+    dataset = YAML(typ="safe").load(Path(path))
     prompts, recorded, teacher = profile["prompts"], dataset["recorded"], profile["teacher"]
     hub = dataset["hub"]
     bound: dict[str, Any] = {
         "filter": document["filter"],
         "answer_format": prompts["answer_format"],
         "completion_format": recorded["answer_format"] if recorded else prompts["answer_format"],
-        "format_param": f"datasets.{document['dataset']}.recorded.answer_format" if recorded else f"profiles.{document['profile']}.prompts.answer_format",
+        "format_param": f"recorded.answer_format in {path}" if recorded else f"profiles.{document['profile']}.prompts.answer_format in params.yaml",
         "bare_number": document["read"]["bare_number"],
         "max_words": document["prompts"]["max_words"],
         "summary_words": prompts["summary_words"],

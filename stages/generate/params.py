@@ -59,7 +59,7 @@ def load() -> Params:
         "style": document["prompts"]["style"],
         "profile": {name: profile[name] for name in Profile.model_fields},
         "dataset": document["dataset"],
-        "recorded": document["datasets"][document["dataset"]]["recorded"],
+        "recorded": YAML(typ="safe").load(Path(f"data/sets/{document['dataset']}/dataset.yaml"))["recorded"],
     }
     try:
         return Params.model_validate(bound)

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from stages.prompts.check import Question, check_rows, normalised, share_position, unknown_columns
-from stages.prompts.params import Params, load
+from stages.prompts.params import SETS, Params, load
 from stages.prompts.recorded import Joined, join_recorded, key_of
 from stages.prompts.source import read_rows
 from stages.prompts.word import guard_prompts, word
@@ -19,9 +19,9 @@ def main() -> None:
     params = load()
     name, dataset = params.name, params.dataset
     if dataset.task not in TASKS:
-        raise SystemExit(f"params.yaml: datasets.{name}.task: got {dataset.task!r}, wanted one of {sorted(TASKS)}")
+        raise SystemExit(f"{SETS / name}/dataset.yaml: task: got {dataset.task!r}, wanted one of {sorted(TASKS)}")
     if problem := unknown_columns(dataset):
-        raise SystemExit(f"params.yaml: datasets.{name}.columns: {problem}")
+        raise SystemExit(f"{SETS / name}/dataset.yaml: columns: {problem}")
     questions: dict[str, list[Question]] = {"train": [], "validation": [], "test": []}
     problems: list[str] = []
     for split in dataset.splits:
@@ -63,7 +63,7 @@ def recorded(params: Params, train: list[Question]) -> tuple[Joined, list[str]]:
         told += f"; got for example the {column} {joined.unmatched[0][:200]!r}, wanted such as {key_of(train[0], brought.columns)[:200]!r}"
     if joined.unmatched and not num_joined:
         how = "a question's text as the prompt has it, with its choices; " if column == "question" else ""
-        raise SystemExit(f"prompts: {told}: {how}see recorded.columns under datasets.{params.name} in params.yaml")
+        raise SystemExit(f"prompts: {told}: {how}see recorded.columns in {SETS / params.name}/dataset.yaml")
     print(f"prompts: {told}", file=sys.stderr)
     return joined, joined.problems
 
@@ -71,10 +71,10 @@ def recorded(params: Params, train: list[Question]) -> tuple[Joined, list[str]]:
 def judge_problems(skippable: list[str], others: list[str], questions: dict[str, list[Question]], params: Params) -> None:
     """Stop at bad rows or tell that they are skipped, all of them named up to a limit; stop at a split without rows."""
     limit, skip = params.prompts.max_problems_shown, params.dataset.bad_rows == "skip" and not others
-    problems = skippable + others
+    problems, told = skippable + others, f"{SETS / params.name}/dataset.yaml"
     if problems:
         more = [f"and {len(problems) - limit} more (prompts.max_problems_shown in params.yaml)"] if len(problems) > limit else []
-        outcome = f"skipped by datasets.{params.name}.bad_rows" if skip else f"nothing was written (datasets.{params.name}.bad_rows: skip leaves such rows out)"
+        outcome = f"skipped by bad_rows of {told}" if skip else f"nothing was written (bad_rows: skip in {told} leaves such rows out)"
         lines = "\n".join([f"prompts: data set {params.name} has {len(problems)} bad rows; {outcome}:", *problems[:limit], *more])
         if not skip:
             raise SystemExit(lines)
@@ -82,10 +82,7 @@ def judge_problems(skippable: list[str], others: list[str], questions: dict[str,
     needed = ("train",) if params.dataset.recorded else ("train", "test")  # recorded completions may be filtered without a test split
     empty = [split for split in needed if not questions[split]]
     if empty:
-        raise SystemExit(
-            f"prompts: data set {params.name}: got no rows for {' and '.join(empty)}, wanted at least one; "
-            f"see files and hub under datasets.{params.name} in params.yaml"
-        )
+        raise SystemExit(f"prompts: data set {params.name}: got no rows for {' and '.join(empty)}, wanted at least one; see files and hub in {told}")
 
 
 def carve(questions: dict[str, list[Question]], split: str, share: float) -> None:

@@ -61,7 +61,7 @@ def to_question(row: dict[str, Any], dataset: Dataset) -> Question | str:
     values = {field: find(row, column) for field, column in columns.items() if column is not None}
     missing = [f"{field} is column {columns[field]!r}" for field, value in values.items() if value is ABSENT]
     if missing:
-        return f"missing column: {'; '.join(missing)}; the row has {sorted(row)} (map them under `columns` in params.yaml)"
+        return f"missing column: {'; '.join(missing)}; the row has {sorted(row)} (map them under `columns` in dataset.yaml)"
     fields = {field: tidy(values[field]) for field in task.FIELDS}
     empty = [str(columns[field]) for field, value in fields.items() if not value]
     if empty:

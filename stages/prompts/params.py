@@ -6,6 +6,8 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 
+SETS = Path("data/sets")
+
 
 class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -86,19 +88,23 @@ class Params(Section):
 def load() -> Params:
     document = YAML(typ="safe").load(Path("params.yaml"))
     profile, dataset = document["profile"], document["dataset"]
+    path = SETS / dataset / "dataset.yaml"
+    if not path.is_file():
+        raise SystemExit(f"params.yaml: dataset: got {dataset!r} and no {path}, wanted a data set with one; data/sets/example.yaml is one to copy")
     bound = {
         "name": dataset,
         "prompts": {name: document["prompts"][name] for name in document["prompts"] if name != "style"},
         "profile": document["profiles"][profile]["prompts"],
-        "dataset": document["datasets"][dataset],
+        "dataset": YAML(typ="safe").load(path),
     }
-    where = {"profile": f"profiles.{profile}.prompts", "dataset": f"datasets.{dataset}"}
+    where = {"profile": f"params.yaml: profiles.{profile}.prompts.", "dataset": f"{path}: "}
     try:
         return Params.model_validate(bound)
     except ValidationError as error:
         lines = []
         for e in error.errors():
-            path = ".".join([where.get(str(e["loc"][0]), str(e["loc"][0])), *map(str, e["loc"][1:])])
+            section, *keys = map(str, e["loc"])
+            place = where.get(section, f"params.yaml: {section}.") + ".".join(keys)
             problem = "got no such key, wanted one, if without a value" if e["type"] == "missing" else f"{e['msg']}, got {e['input']!r}"
-            lines.append(f"params.yaml: {path}: {problem}")
+            lines.append(f"{place}: {problem}")
         raise SystemExit("\n".join(lines)) from None

@@ -1,26 +1,26 @@
-"""The rows of a data set's split, from data/sets/<name> or from the Hugging Face hub."""
+"""The rows of a data set's split, from data/sets/<name>/rows or from the Hugging Face hub."""
 
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-SETS = Path("data/sets")
+from stages.prompts.params import SETS
 
 # A row and where it stands, for messages: "train.jsonl line 3".
 Located = tuple[str, dict[str, Any] | str]
 
 
 def read_rows(name: str, file: str | None, hub: tuple[str, str | None, str] | None) -> Iterator[Located]:
-    """Each row of a file in the data set's folder, or where it is not there of the hub's (id, revision, split), with its place.
+    """Each row of a file of the data set, or where it is not there of the hub's (id, revision, split), with its place.
 
     A row that is no JSON object comes as the words of its problem.
     """
-    path = SETS / name / (file or "")
+    path = SETS / name / "rows" / (file or "")
     if path.is_file():
         return read_file(path)
     if hub is None:
-        raise SystemExit(f"prompts: {path}: got no such file, wanted the rows that datasets.{name} in params.yaml names; put the file there")
+        raise SystemExit(f"prompts: {path}: got no such file, wanted the rows that {SETS / name}/dataset.yaml names; put the file there")
     return read_hub(*hub)
 
 
@@ -66,15 +66,15 @@ def read_hub(id: str, revision: str | None, split: str) -> Iterator[Located]:
     if revision is None:
         raise SystemExit(
             f"prompts: hub data set {id}: got no revision, wanted a commit, so that a run can be repeated; take one from the hub's history of its files "
-            "and write it under `hub` in params.yaml, or put the rows into the data set's folder in data/sets"
+            "and write it under `hub` in its dataset.yaml, or put the rows into data/sets/<name>/rows"
         )
     config, _, name = split.rpartition("/")
     try:
         rows = datasets.load_dataset(id, config or None, revision=revision, split=name)
     except (OSError, ValueError) as error:  # not found, no access, no network, no such split
         raise SystemExit(
-            f"prompts: hub data set {id} at {revision}, split {split}: {error}; check `hub` in params.yaml, the network and HF_TOKEN, "
-            "or put the rows into the data set's folder in data/sets"
+            f"prompts: hub data set {id} at {revision}, split {split}: {error}; check `hub` in its dataset.yaml, the network and HF_TOKEN, "
+            "or put the rows into data/sets/<name>/rows"
         ) from None
     for number, row in enumerate(rows):
         yield f"{id} {split} row {number}", dict(row)

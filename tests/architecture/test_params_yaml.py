@@ -18,8 +18,10 @@ from stages.prompts import params as prompts
 from stages.score import params as score
 from stages.train import params as train
 from tests.architecture.closure import ROOT
+from tests.settings import copy_settings, set_dataset
 
 PARAMS = YAML(typ="safe").load(ROOT / "params.yaml")
+DATASETS = sorted(path.parent.name for path in (ROOT / "data/sets").glob("*/dataset.yaml"))
 
 
 def test_dvc_writes_it_back_unchanged(tmp_path: Path) -> None:
@@ -43,10 +45,9 @@ def test_laptop_revisions_are_the_digests_of_the_shipped_models(name: str) -> No
 
 
 @pytest.mark.parametrize("profile", PARAMS["profiles"])
-@pytest.mark.parametrize("dataset", PARAMS["datasets"])
+@pytest.mark.parametrize("dataset", DATASETS)
 def test_every_profile_and_data_set_loads_in_every_stage(profile: str, dataset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    copy = Path(shutil.copy(ROOT / "params.yaml", tmp_path))
-    apply_overrides(str(copy), [f"profile={profile}", f"dataset={dataset}"])
+    copy_settings(tmp_path, f"profile={profile}", f"dataset={dataset}")
     monkeypatch.chdir(tmp_path)
     assert prompts.load().name == dataset
     assert generate.load().profile.teacher.model == PARAMS["profiles"][profile]["teacher"]["model"]
@@ -63,8 +64,7 @@ def test_every_profile_and_data_set_loads_in_every_stage(profile: str, dataset: 
         ("+generate.temprature=1", generate.load, r"params.yaml: generate.temprature: Extra inputs are not permitted, got 1"),
         ("generate.num_samples=two", generate.load, r"params.yaml: generate.num_samples: .*integer.*, got 'two'"),
         ("profiles.laptop.teacher.engine=vlm", generate.load, r"params.yaml: profiles.laptop.teacher.engine: .*'transformers'.*, got 'vlm'"),
-        ("datasets.laptop-math.columns.question=5", prompts.load, r"params.yaml: datasets.laptop-math.columns.question.str: .*string.*, got 5"),
-        ("~datasets.laptop-math.licence", prompts.load, r"params.yaml: datasets.laptop-math.licence: got no such key, wanted one"),
+        ("dataset=gsm9k", prompts.load, r"params.yaml: dataset: got 'gsm9k' and no data/sets/gsm9k/dataset.yaml, wanted a data set with one"),
         ("filter.verify=maybe", filter.load, r"params.yaml: filter.verify: .*'reference' or 'none', got 'maybe'"),
         ("train.seed=x", lambda: train.load("8b"), r"params.yaml: train.seed: .*, got 'x'"),
         (
@@ -77,8 +77,40 @@ def test_every_profile_and_data_set_loads_in_every_stage(profile: str, dataset: 
     ],
 )
 def test_a_wrong_value_is_named_with_its_place(override: str, load: Any, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    copy = Path(shutil.copy(ROOT / "params.yaml", tmp_path))
-    apply_overrides(str(copy), ["profile=laptop", "dataset=laptop-math", override])
+    copy_settings(tmp_path, override)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit, match=message):
         load()
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("columns.question=5", r"data/sets/laptop-math/dataset.yaml: columns.question.str: .*string.*, got 5"),
+        ("~licence", r"data/sets/laptop-math/dataset.yaml: licence: got no such key, wanted one"),
+        ("+license=MIT", r"data/sets/laptop-math/dataset.yaml: license: Extra inputs are not permitted, got 'MIT'"),
+    ],
+)
+def test_a_wrong_value_of_a_data_set_is_named_with_its_place(override: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy_settings(tmp_path)
+    set_dataset(tmp_path, "laptop-math", override)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match=message):
+        prompts.load()
+
+
+def test_the_data_set_to_copy_is_a_good_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its commented parts too."""
+    text = (ROOT / "data/sets/example.yaml").read_text()
+    whole = re.sub(r"^# (hub:|recorded:|  .*)$", r"\1", re.sub(r"^(hub|recorded):\n", "", text, flags=re.M), flags=re.M)
+    for number, example in enumerate((text, whole)):
+        copy_settings(tmp_path, "dataset=mine")
+        (tmp_path / "data/sets/mine").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "data/sets/mine/dataset.yaml").write_text(example)
+        monkeypatch.chdir(tmp_path)
+        dataset = prompts.load().dataset
+        assert (dataset.hub is None, dataset.recorded is None) == (number == 0, number == 0)
+
+
+def test_params_yaml_is_short_enough_to_be_read() -> None:
+    assert len((ROOT / "params.yaml").read_text().splitlines()) < 250

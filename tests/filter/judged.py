@@ -31,7 +31,7 @@ def params(tmp_path: Path, *overrides: str, completion_format: str = "####") -> 
         filter=Filter.model_validate(YAML(typ="safe").load(path)["filter"]),
         answer_format="####",
         completion_format=completion_format,
-        format_param="profiles.laptop.prompts.answer_format",
+        format_param="profiles.laptop.prompts.answer_format in params.yaml",
         bare_number=False,
         max_words=150,
         summary_words=10,

@@ -18,6 +18,7 @@ from benchmarks.planted import KINDS, write
 from stages.filter.__main__ import main
 from stages.rows.example import Example, Rejected
 from tests.architecture.closure import ROOT
+from tests.settings import copy_settings
 
 NUM_ROWS = 1_000  # of these 900 are clean and 4 of each kind, 3 or 5 of the few at the ends
 EVERY_RULE = ("private=reject", "contamination.action=remove", "agreement.min_judge=3.0")
@@ -36,7 +37,7 @@ def run(planted: Path, monkeypatch: pytest.MonkeyPatch):
     """overrides of the section filter -> the report of the stage, which has run in `planted`"""
 
     def run(*overrides: str) -> dict:
-        shutil.copy(ROOT / "params.yaml", planted)
+        copy_settings(planted)
         apply_overrides(str(planted / "params.yaml"), [*CHAIN, *(f"filter.{override}" for override in overrides)])
         monkeypatch.chdir(planted)
         main()
@@ -178,7 +179,7 @@ def problems(planted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     scores = tmp_path / "data/scores/scores.jsonl"
     scored = [json.loads(line) | {"judge": None} for line in scores.open()]
     scores.write_text("".join(json.dumps(row) + "\n" for row in scored if row["id"] in chosen))
-    shutil.copy(ROOT / "params.yaml", tmp_path)
+    copy_settings(tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -214,7 +215,7 @@ def test_of_several_samples_near_ones_go_however_long_the_question_is(tmp_path: 
     (tmp_path / "data/prompts/train.jsonl").write_text("".join(json.dumps(prompt) + "\n" for prompt in prompts))
     scored = [{"id": id, "sample": sample, "judge": None, "perplexity": None} for id, some in texts.items() for sample in range(len(some))]
     (tmp_path / "data/scores/scores.jsonl").write_text("".join(json.dumps(row) + "\n" for row in scored))
-    shutil.copy(ROOT / "params.yaml", tmp_path)
+    copy_settings(tmp_path)
     apply_overrides(str(tmp_path / "params.yaml"), ["filter.duplicates.near=0.6", "filter.validation_share=0.0"])
     monkeypatch.chdir(tmp_path)
     main()
@@ -285,7 +286,7 @@ def test_a_bad_parameter_is_one_clear_error(overrides: str, problems: Path) -> N
 def test_any_number_of_threads_gives_the_same_bytes(tmp_path: Path) -> None:
     """25,000 rows are two batches, so processes take part as well."""
     write(tmp_path, 25_000, seed=4)
-    shutil.copy(ROOT / "params.yaml", tmp_path)
+    copy_settings(tmp_path)
     apply_overrides(str(tmp_path / "params.yaml"), [*CHAIN, "filter.choose.which=diverse", "filter.select.budget=10000"])
     digests = []
     for threads in ("1", "2"):

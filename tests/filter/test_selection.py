@@ -1,6 +1,5 @@
 """A budget of rows: the best by a SQL expression, shares by domain, and clear errors."""
 
-import shutil
 from pathlib import Path
 
 import polars as pl
@@ -11,7 +10,7 @@ from benchmarks.planted import write
 from stages.filter.__main__ import main
 from stages.filter.params import Select
 from stages.filter.selection import SCORES, not_selected
-from tests.architecture.closure import ROOT
+from tests.settings import copy_settings
 
 ROWS = pl.DataFrame(
     {
@@ -46,7 +45,7 @@ def test_random_keeps_the_rows_that_were_drawn_highest() -> None:
 def test_a_budget_is_of_train_rows_and_leaves_those_of_validation_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of 40 problems a quarter or so are for validation, the same whatever the budget is."""
     write(tmp_path, 60, seed=3)
-    shutil.copy(ROOT / "params.yaml", tmp_path)
+    copy_settings(tmp_path)
     monkeypatch.chdir(tmp_path)
     found = {}
     for budget in (0, 10):

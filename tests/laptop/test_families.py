@@ -14,7 +14,7 @@ SPLITS = ("train", "validation", "test")
 
 
 def rows(task: str, split: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (ROOT / f"data/sets/laptop-{task}/{split}.jsonl").open()]
+    return [json.loads(line) for line in (ROOT / f"data/sets/laptop-{task}/rows/{split}.jsonl").open()]
 
 
 @pytest.mark.parametrize("task", FAMILIES)

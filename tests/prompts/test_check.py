@@ -32,7 +32,7 @@ def test_a_good_row() -> None:
     ("row", "problem"),
     [
         ("broken JSON: Expecting value at column 9", "f line 1: broken JSON: Expecting value at column 9"),
-        ({"id": 1, "a": "2"}, "f line 1: missing column: question is column 'q'; the row has ['a', 'id'] (map them under `columns` in params.yaml)"),
+        ({"id": 1, "a": "2"}, "f line 1: missing column: question is column 'q'; the row has ['a', 'id'] (map them under `columns` in dataset.yaml)"),
         ({"id": 1, "q": "  ", "a": "2"}, "f line 1: q: got an empty question"),
         ({"id": 1, "q": None, "a": "2"}, "f line 1: q: got an empty question"),
         ({"id": 1, "q": "x", "a": "two"}, "f line 1: a: got 'two', wanted a number"),

@@ -36,6 +36,6 @@ def test_by_id() -> None:
 def test_a_bad_row_is_named() -> None:
     joined = join_recorded(located({"qid": "b"}, "broken JSON"), BY_ID, TRAIN)
     assert joined.problems == [
-        "line 1: missing column: completion; the row has ['qid'] (map them under `recorded.columns` in params.yaml)",
+        "line 1: missing column: completion; the row has ['qid'] (map them under `recorded.columns` in dataset.yaml)",
         "line 2: broken JSON",
     ]

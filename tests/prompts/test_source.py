@@ -27,14 +27,14 @@ def test_a_broken_line_is_worded_not_raised() -> None:
 
 def test_a_missing_file_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit, match=r"data/sets/mine/train.jsonl: got no such file, wanted the rows that datasets.mine in params.yaml names"):
+    with pytest.raises(SystemExit, match=r"data/sets/mine/rows/train.jsonl: got no such file, wanted the rows that data/sets/mine/dataset.yaml names"):
         list(read_rows("mine", "train.jsonl", None))
 
 
 def test_a_file_goes_before_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "data/sets/mine").mkdir(parents=True)
-    (tmp_path / "data/sets/mine/train").with_suffix(".jsonl").write_text('{"q": 1}\n')
+    (tmp_path / "data/sets/mine/rows").mkdir(parents=True)
+    (tmp_path / "data/sets/mine/rows/train").with_suffix(".jsonl").write_text('{"q": 1}\n')
     assert [row for _, row in read_rows("mine", "train.jsonl", ("org/set", "a" * 40, "train"))] == [{"q": 1}]
 
 

@@ -13,6 +13,7 @@ from dvc.utils.hydra import apply_overrides
 from stages.rows.prompt import read_prompts
 from stages.tasks.summarization.entities import by_rule, tokens
 from tests.architecture.closure import ROOT
+from tests.settings import copy_settings
 
 REAL = Path(os.environ.get("POTSTILL_REAL_DATA", ROOT.parent / "shared" / "data"))
 
@@ -21,11 +22,10 @@ pytestmark = pytest.mark.skipif(not REAL.exists(), reason=f"the real data sets a
 
 def run_prompts(folder: Path, name: str) -> dict[str, int]:
     """The counts of metrics/prompts.json after `prompts` on the data set, whose files are linked, not copied."""
-    shutil.copy(ROOT / "params.yaml", folder)
+    copy_settings(folder)
     apply_overrides(str(folder / "params.yaml"), [f"dataset={name}", "profile=llama"])
     shutil.copytree(ROOT / "data/guard", folder / "data/guard")
-    (folder / "data/sets").mkdir()
-    (folder / "data/sets" / name).symlink_to(REAL / name.removesuffix("-dev"))
+    (folder / f"data/sets/{name}/rows").symlink_to(REAL / name.removesuffix("-dev"))
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     subprocess.run([sys.executable, "-m", "stages.prompts"], cwd=folder, env=environment, check=True)
     return json.loads((folder / "metrics/prompts.json").read_text())["prompts"]

@@ -18,6 +18,7 @@ from dvc.utils.hydra import apply_overrides
 
 from stages.rows.prompt import Prompt
 from tests.architecture.closure import ROOT
+from tests.settings import copy_settings
 
 REAL = Path(os.environ.get("POTSTILL_REAL_DATA", ROOT.parent / "shared" / "data")) / "gsm8k"
 RECORDED = "solutions_175b_finetuning.jsonl"
@@ -29,10 +30,10 @@ pytestmark = pytest.mark.skipif(not REAL.exists(), reason=f"the real GSM8K files
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A working folder where prompts, generate and filter have run on the data set gsm8k-recorded."""
     folder = tmp_path_factory.mktemp("gsm8k")
-    shutil.copy(ROOT / "params.yaml", folder)
+    copy_settings(folder)
     apply_overrides(str(folder / "params.yaml"), ["dataset=gsm8k-recorded"])
     shutil.copytree(ROOT / "data/guard", folder / "data/guard")
-    sets = folder / "data/sets/gsm8k-recorded"
+    sets = folder / "data/sets/gsm8k-recorded/rows"
     sets.mkdir(parents=True)
     for name in ("train.jsonl", "test.jsonl", RECORDED):
         shutil.copy(REAL / name, sets)

@@ -1,7 +1,6 @@
 """A model that is held to a schema reasons before it answers: on every way of a schema its keys keep their order."""
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,9 +19,9 @@ from stages.sampling.ledger.store import Ledger
 from stages.sampling.request import Request, key
 from stages.score import judge
 from stages.tasks.prompts import TASKS
-from tests.architecture.closure import ROOT
 from tests.sampling.conftest import ENDPOINT, Served, limits, request
 from tests.sampling.grammar import accepts
+from tests.settings import copy_settings
 from tests.tasks.test_prompts import FIELDS
 
 AskedBy = Callable[[Path, str, str], Request]
@@ -34,7 +33,7 @@ CHAIN = {"steps": [{"missing_entities": "Mia", "denser_summary": "Mia met Leo."}
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder of the llama profile, whose teacher is held to schemas."""
-    shutil.copy(ROOT / "params.yaml", tmp_path)
+    copy_settings(tmp_path)
     apply_overrides(str(tmp_path / "params.yaml"), ["profile=llama"])
     monkeypatch.chdir(tmp_path)
     return tmp_path

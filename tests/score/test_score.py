@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +18,7 @@ from stages.rows.score import Scores, stream_scores
 from tests.architecture.closure import ROOT
 from tests.score.judge_server import judging
 from tests.score.scored import COMPLETIONS, MODELS, PROMPTS
+from tests.settings import copy_settings
 
 OFF = {"judge": "none", "judge_max_tokens": "512", "perplexity": "none", "embedding": "none", "embedding_revision": "''", "batch_size": "2"}
 ENDPOINT = ["profiles.laptop.teacher.engine=openai", "profiles.laptop.teacher.model=org/teacher"]
@@ -30,7 +30,7 @@ def make(folder: Path, *more: str, **score: str) -> Path:
     write_prompts(folder / "data/prompts/train.jsonl", PROMPTS)
     write_completions(folder / "data/completions/completions.jsonl", COMPLETIONS)
     (folder / "data/laptop").symlink_to(ROOT / "data/laptop")
-    shutil.copy(ROOT / "params.yaml", folder)
+    copy_settings(folder)
     apply_overrides(str(folder / "params.yaml"), ["profile=laptop", *(f"++score.{name}={value}" for name, value in (OFF | score).items()), *more])
     return folder
 

@@ -12,12 +12,13 @@ import pytest
 from dvc.utils.hydra import apply_overrides
 
 from tests.architecture.closure import ROOT
+from tests.settings import copy_settings, set_dataset
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A working folder with three good train rows, one validation and one test row of the laptop data set."""
-    shutil.copy(ROOT / "params.yaml", tmp_path)
+    copy_settings(tmp_path)
     shutil.copytree(ROOT / "data/guard", tmp_path / "data/guard")
     for split, count in (("train", 3), ("validation", 1), ("test", 1)):
         rows = (ROOT / f"data/laptop/problems/{split}.jsonl").open().readlines()[:count]
@@ -26,13 +27,13 @@ def folder(tmp_path: Path) -> Path:
 
 
 def write(folder: Path, split: str, lines: list[str]) -> None:
-    path = folder / f"data/sets/laptop-math/{split}.jsonl"
+    path = folder / f"data/sets/laptop-math/rows/{split}.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(lines))
 
 
 def lines(folder: Path, split: str) -> list[str]:
-    return (folder / f"data/sets/laptop-math/{split}.jsonl").open().readlines()
+    return (folder / f"data/sets/laptop-math/rows/{split}.jsonl").open().readlines()
 
 
 def fails(folder: Path, stage: str) -> str:
@@ -49,8 +50,11 @@ def test_broken_line_missing_column_and_duplicate_id_are_all_named_at_once(folde
     no_answer = {name: value for name, value in json.loads(third).items() if name != "answer"}
     write(folder, "train", [first, '{"id": \n', first, json.dumps(no_answer) + "\n", second])
     error = fails(folder, "prompts").splitlines()
-    path = "data/sets/laptop-math/train.jsonl"
-    assert error[0] == "prompts: data set laptop-math has 3 bad rows; nothing was written (datasets.laptop-math.bad_rows: skip leaves such rows out):"
+    path = "data/sets/laptop-math/rows/train.jsonl"
+    assert (
+        error[0]
+        == "prompts: data set laptop-math has 3 bad rows; nothing was written (bad_rows: skip in data/sets/laptop-math/dataset.yaml leaves such rows out):"
+    )
     assert error[1].startswith(f"{path} line 2: broken JSON")
     assert error[2] == f"{path} line 3: duplicate id: got 'train-0000' again, first at {path} line 1"
     assert error[3].startswith(f"{path} line 4: missing column: answer is column 'answer'; the row has [")
@@ -66,7 +70,7 @@ def test_the_list_of_bad_rows_has_a_limit(folder: Path) -> None:
 
 def test_an_empty_data_set(folder: Path) -> None:
     write(folder, "train", [])
-    assert "data set laptop-math: got no rows for train, wanted at least one; see files and hub under datasets.laptop-math in params.yaml" in fails(
+    assert "data set laptop-math: got no rows for train, wanted at least one; see files and hub in data/sets/laptop-math/dataset.yaml" in fails(
         folder, "prompts"
     )
 
@@ -81,10 +85,10 @@ def test_a_test_problem_inside_train_is_reported(folder: Path) -> None:
 
 
 def test_an_unknown_task(folder: Path) -> None:
-    apply_overrides(str(folder / "params.yaml"), ["datasets.laptop-math.task=poetry"])
+    set_dataset(folder, "laptop-math", "task=poetry")
     assert (
         fails(folder, "prompts")
-        == "params.yaml: datasets.laptop-math.task: got 'poetry', wanted one of ['conversation', 'math', 'nli', 'qa', 'summarization']\n"
+        == "data/sets/laptop-math/dataset.yaml: task: got 'poetry', wanted one of ['conversation', 'math', 'nli', 'qa', 'summarization']\n"
     )
 
 
@@ -157,17 +161,17 @@ def test_a_hub_that_cannot_be_reached_is_said_without_a_traceback(
 def test_bad_rows_may_be_skipped_and_are_counted(folder: Path) -> None:
     first, *others = lines(folder, "train")
     write(folder, "train", [first, "broken\n", first, *others])
-    apply_overrides(str(folder / "params.yaml"), ["datasets.laptop-math.bad_rows=skip"])
+    set_dataset(folder, "laptop-math", "bad_rows=skip")
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-m", "stages.prompts"], cwd=folder, env=environment, capture_output=True, text=True, check=True)
-    assert "data set laptop-math has 2 bad rows; skipped by datasets.laptop-math.bad_rows:" in done.stderr
+    assert "data set laptop-math has 2 bad rows; skipped by bad_rows of data/sets/laptop-math/dataset.yaml:" in done.stderr
     counts = json.loads((folder / "metrics/prompts.json").read_text())["prompts"]
     assert (counts["train"], counts["skipped"]) == (3, 2)
 
 
 def test_a_column_that_the_task_does_not_know(folder: Path) -> None:
-    apply_overrides(str(folder / "params.yaml"), ["datasets.laptop-math.task=nli"])
-    error = "params.yaml: datasets.laptop-math.columns: got columns for answer, id, question, solution; task nli needs hypothesis, premise and knows"
+    set_dataset(folder, "laptop-math", "task=nli")
+    error = "data/sets/laptop-math/dataset.yaml: columns: got columns for answer, id, question, solution; task nli needs hypothesis, premise and knows"
     assert fails(folder, "prompts").startswith(error)
 
 
@@ -179,7 +183,7 @@ def test_a_guard_set_that_is_not_there(folder: Path) -> None:
 def recorded(folder: Path, rows: list[dict[str, str]]) -> None:
     """The data set with recorded completions, joined by the question's text."""
     settings = "{file: mine.jsonl, hub: null, columns: {id: null, question: asked, completion: said}, answer_format: '####'}"
-    apply_overrides(str(folder / "params.yaml"), [f"datasets.laptop-math.recorded={settings}"])
+    set_dataset(folder, "laptop-math", f"recorded={settings}")
     write(folder, "mine", [json.dumps(row) + "\n" for row in rows])
 
 
@@ -195,7 +199,7 @@ def test_recorded_completions_of_other_questions_are_said_at_once_with_a_key_of_
     error = fails(folder, "prompts")
     assert error.startswith("prompts: 0 of 2 recorded completions have their question in train, joined by question; ")
     assert f"got for example the question 'why?', wanted such as {' '.join(question.casefold().split())!r}: " in error
-    assert "a question's text as the prompt has it, with its choices; see recorded.columns under datasets.laptop-math in params.yaml" in error
+    assert "a question's text as the prompt has it, with its choices; see recorded.columns in data/sets/laptop-math/dataset.yaml" in error
 
 
 def test_recorded_completions_are_filtered_without_a_test_split_and_those_beyond_are_counted(folder: Path) -> None:

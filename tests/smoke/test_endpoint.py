@@ -21,6 +21,7 @@ from stages.sampling.chat import VERSION
 from stages.sampling.request import Model, Request, key
 from tests.architecture.closure import ROOT
 from tests.sampling.conftest import Served
+from tests.settings import copy_settings
 from tests.smoke.conftest import ENVIRONMENT, NUM_TRAIN, SECRETS, run
 from tests.smoke.test_kill import num_kept, wait_until
 
@@ -48,7 +49,7 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
 def make_folder(folder: Path, num_prompts: int = NUM_PROMPTS) -> Path:
     """A working folder in which `generate` asks the endpoint."""
     folder.mkdir()
-    shutil.copy(ROOT / "params.yaml", folder)
+    copy_settings(folder)
     apply_overrides(str(folder / "params.yaml"), ENDPOINT)
     (folder / "data/prompts").mkdir(parents=True)
     with (folder / "data/prompts/train.jsonl").open("w") as file:

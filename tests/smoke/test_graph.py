@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from dvc.utils.hydra import apply_overrides
 
+from tests.settings import set_dataset
 from tests.smoke.conftest import NUM_GUARD, NUM_TEST, NUM_TRAIN, SECRETS, run
 
 TRAINING = {"train-8b", "train-70b"}
@@ -69,7 +70,7 @@ def test_running_the_cheap_stages_again_gives_the_same_bytes(clone: Path) -> Non
     [
         lambda clone: edit(clone, "README.md", new="\nmore\n"),
         lambda clone: edit(clone, "tests/tasks/test_math_number.py"),
-        lambda clone: set_params(clone, "profiles.llama.teacher.revision=0000", "datasets.gsm8k.licence=other"),
+        lambda clone: (set_params(clone, "profiles.llama.teacher.revision=0000"), set_dataset(clone, "gsm8k", "licence=other")),
     ],
     ids=["README", "tests", "unselected profile and data set"],
 )

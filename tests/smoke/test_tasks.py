@@ -3,7 +3,6 @@
 import csv
 import json
 import runpy
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 from dvc.utils.hydra import apply_overrides
 
 from tests.architecture.closure import ROOT
+from tests.settings import copy_settings
 
 NUM_ROWS = {"train": 48, "validation": 8, "test": 24}
 STAGES = (
@@ -27,16 +27,16 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "data/laptop").symlink_to(ROOT / "data/laptop")
     guard = (ROOT / "data/guard/laptop.jsonl").open().readlines()
     (tmp_path / "data/guard/laptop.jsonl").write_text("".join(guard[::30]))  # four questions of each of three tasks
-    shutil.copy(ROOT / "params.yaml", tmp_path)
+    copy_settings(tmp_path)
     return tmp_path
 
 
 def run_all(folder: Path, task: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """metrics/evaluate.json after the whole graph on the task's laptop data set."""
-    rows = folder / f"data/sets/laptop-{task}"
+    rows = folder / f"data/sets/laptop-{task}/rows"
     rows.mkdir(parents=True)
     for split, count in NUM_ROWS.items():
-        (rows / f"{split}.jsonl").write_text("".join((ROOT / f"data/sets/laptop-{task}/{split}.jsonl").open().readlines()[:count]))
+        (rows / f"{split}.jsonl").write_text("".join((ROOT / f"data/sets/laptop-{task}/rows/{split}.jsonl").open().readlines()[:count]))
     apply_overrides(str(folder / "params.yaml"), [f"dataset=laptop-{task}", "train-8b.num_epochs=1", "train-70b.num_epochs=1", "evaluate.num_resamples=1000"])
     for stage in STAGES:
         name, *arguments = stage.split()
