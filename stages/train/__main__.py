@@ -33,12 +33,16 @@ def main(student: str) -> None:
     learn, validate = examples.read(tokenizer, params.profile.max_length)
     guard.one_step(len(examples.to_dataset(learn, params.profile.max_length, params.profile.packing)), params, student)
     show(whole[:NUM_SHOWN], tokenizer, student)
-    output = checkpoint.folder(student, params, [DATA / "train.jsonl", DATA / "validation.jsonl"])
+    decides = checkpoint.decisive(params, [DATA / "train.jsonl", DATA / "validation.jsonl"])
+    output = checkpoint.folder(student, decides)
     plan = mixture.load(student, checkpoint.home())
     found = guard.look(output)
     guard.machine(params, plan, found, student)
     guard.disk_space(guard.checkpoint_bytes(params), found, output, student)
-    output.mkdir(parents=True, exist_ok=True)
+    if not checkpoint.latest(output):
+        for sentence in checkpoint.abandoned(student, output, decides):
+            print(f"train-{student}: {sentence}", file=sys.stderr)
+    checkpoint.make(output, decides)
     if arguments.needs_launcher(plan, found.num_gpus):
         launch(student, params, plan, output)
     else:

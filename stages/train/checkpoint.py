@@ -1,7 +1,7 @@
 """Where an unfinished training is kept, and how it is found again.
 
-Checkpoints lie under the main checkout, outside DVC's outputs, in a folder named for everything that
-decides the result: a killed training goes on, a training with other parameters starts afresh.
+Checkpoints lie under the main checkout, outside DVC's outputs, in a folder named for everything that decides the
+result: a killed training goes on, a training with other parameters, data, versions or code starts anew and says so.
 """
 
 import hashlib
@@ -19,19 +19,76 @@ from stages.train.mixture import Mixture
 from stages.train.params import Params
 
 WHOLE = "whole.json"
+DECIDES = "decides.json"
+CODE = Path(__file__).parent
 # It changes no result, so it is no parameter.
 CHECKPOINT_SECONDS = float(os.environ.get("POTSTILL_CHECKPOINT_SECONDS", "600"))
-PACKAGES = ("accelerate", "peft", "torch", "transformers", "trl")
+PACKAGES = ("accelerate", "deepspeed", "peft", "torch", "transformers", "trl")
 
 
-def folder(student: str, params: Params, data: list[Path]) -> Path:
-    decides = {
-        "params": params.model_dump(),
-        "data": [hashlib.sha256(path.read_bytes()).hexdigest() for path in data],
-        "versions": {package: metadata.version(package) for package in PACKAGES},
+def decisive(params: Params, data: list[Path]) -> dict[str, dict[str, Any]]:
+    """What decides the result, in four parts: values by name, files as their SHA-256."""
+    sections = params.model_dump()
+    return {
+        "parameters": {f"{section}.{name}": value for section in sections for name, value in sections[section].items()},
+        "data": {path.name: digest(path) for path in data},
+        "versions": {package: version(package) for package in PACKAGES},
+        "code": {path.name: digest(path) for path in sorted(CODE.glob("*.py"))},
     }
+
+
+def digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def version(package: str) -> str | None:
+    """None where it is not installed: DeepSpeed may be missing."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def folder(student: str, decides: dict[str, dict[str, Any]]) -> Path:
     name = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
     return home() / "checkpoints" / f"{student}-{name}"
+
+
+def abandoned(student: str, output: Path, decides: dict[str, dict[str, Any]]) -> list[str]:
+    """A sentence about each unfinished training of the student that is not the one in `output`."""
+    return [
+        f"{other} holds an unfinished training that differs in {' and '.join(differing(other, decides))}: "
+        "this one starts anew, and that folder may be removed unless a training still runs in it"
+        for other in sorted(output.parent.glob(f"{student}-*"))
+        if other.name != output.name
+    ]
+
+
+def differing(other: Path, decides: dict[str, dict[str, Any]]) -> list[str]:
+    """The parts in which a folder's training differs, each with the names of what differs."""
+    if not (other / DECIDES).exists():
+        return ["code"]  # it is of older code, which wrote none
+    theirs = json.loads((other / DECIDES).read_text())
+    named = {part: unequal(mine, theirs[part]) for part, mine in decides.items()}
+    return [f"{part} ({', '.join(names)})" for part, names in named.items() if names]
+
+
+def unequal(mine: dict[str, Any], theirs: dict[str, Any]) -> list[str]:
+    """Names under which the two hold different values, or which one of them lacks."""
+    return sorted(name for name in mine.keys() | theirs.keys() if mine.get(name, ...) != theirs.get(name, ...))
+
+
+def make(output: Path, decides: dict[str, dict[str, Any]]) -> None:
+    output.mkdir(parents=True, exist_ok=True)
+    write_whole(output / DECIDES, json.dumps(decides, indent=2))
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file that a kill leaves as it was before, or whole."""
+    part = path.with_suffix(".part")
+    part.write_text(text)
+    part.rename(path)
 
 
 def home() -> Path:
@@ -76,9 +133,7 @@ class SaveByTime(TrainerCallback):
         wait_for_everyone()
         if state.is_world_process_zero:
             whole = Path(str(args.output_dir)) / f"checkpoint-{state.global_step}" / WHOLE
-            part = whole.with_suffix(".part")
-            part.write_text(json.dumps(layout(self._mixture)))
-            part.rename(whole)
+            write_whole(whole, json.dumps(layout(self._mixture)))
 
 
 def agreed(due: bool) -> bool:

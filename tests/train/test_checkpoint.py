@@ -1,12 +1,14 @@
 """A checkpoint is found again only where it is whole and decides the same result."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from stages.plan.mixtures import on_cpu
-from stages.train.checkpoint import fits, folder, latest
+from stages.train import checkpoint
+from stages.train.checkpoint import abandoned, decisive, fits, folder, latest
 from stages.train.params import load
 from tests.architecture.closure import ROOT
 
@@ -21,19 +23,60 @@ def test_the_last_whole_checkpoint_is_taken(tmp_path: Path) -> None:
     assert latest(tmp_path / "nowhere") is None
 
 
-def test_the_folder_depends_on_params_and_data_and_lies_in_the_main_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file of examples, with the checkpoints beside it."""
     monkeypatch.chdir(ROOT)
-    params = load("8b")
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    data = tmp_path / "train.jsonl"
-    data.write_text("a\n")
-    first = folder("8b", params, [data])
-    assert first.parent == tmp_path / ".potstill" / "checkpoints"
-    other = params.model_copy(update={"train": params.train.model_copy(update={"seed": 2})})
-    assert folder("8b", other, [data]) != first
-    data.write_text("b\n")
-    assert folder("8b", params, [data]) != first
+    (tmp_path / "train.jsonl").write_text("a\n")
+    return tmp_path / "train.jsonl"
+
+
+def test_the_folder_depends_on_what_decides_the_result(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    params = load("8b")
     assert "mixture" not in params.model_dump(), "how it is executed decides no result"
+    seed_2 = params.model_copy(update={"train": params.train.model_copy(update={"seed": 2})})
+    found = {folder("8b", decisive(params, [data])), folder("8b", decisive(seed_2, [data]))}
+    data.write_text("b\n")
+    found.add(folder("8b", decisive(params, [data])))
+    code = shutil.copytree(ROOT / "stages/train", data.parent / "code")
+    monkeypatch.setattr(checkpoint, "CODE", code)
+    assert folder("8b", decisive(params, [data])) in found, "the same code elsewhere is the same code"
+    with (code / "worker.py").open("a") as file:
+        file.write("# a word more\n")
+    found.add(folder("8b", decisive(params, [data])))
+    monkeypatch.setattr(checkpoint, "version", lambda package: "9.9" if package == "peft" else None)
+    found.add(folder("8b", decisive(params, [data])))
+    assert len(found) == 5
+    assert {path.parent for path in found} == {data.parent / ".potstill/checkpoints"}, "the main checkout's"
+
+
+def test_a_package_that_is_not_installed_counts_as_absent() -> None:
+    assert checkpoint.version("no-such-package") is None
+    assert checkpoint.version("torch")
+    assert {"accelerate", "deepspeed", "peft", "torch", "transformers", "trl"} == set(checkpoint.PACKAGES)
+
+
+def test_an_abandoned_training_is_named_with_what_differs(data: Path) -> None:
+    params = load("8b")
+    now = decisive(params, [data])
+    begun = {
+        "8b-1": now | {"parameters": now["parameters"] | {"train.seed": 2}, "versions": now["versions"] | {"trl": None}},
+        "8b-2": now | {"data": {data.name: "other"}, "code": now["code"] | {"added.py": "0"}},
+        "70b-3": now,
+    }
+    output = folder("8b", now)
+    for name, decided in {**begun, output.name: now}.items():
+        (output.parent / name).mkdir(parents=True)
+        (output.parent / name / "decides.json").write_text(json.dumps(decided))
+    (output.parent / "8b-4").mkdir()
+    first, second, third = abandoned("8b", output, now)
+    assert first == (
+        f"{output.parent}/8b-1 holds an unfinished training that differs in parameters (train.seed) and versions (trl): "
+        "this one starts anew, and that folder may be removed unless a training still runs in it"
+    )
+    assert "8b-2 holds an unfinished training that differs in data (train.jsonl) and code (added.py): " in second
+    assert "8b-4 holds an unfinished training that differs in code: " in third, "older code, which wrote no decides.json"
 
 
 def test_deepspeed_checkpoints_fit_their_own_processes_alone(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import psutil
 import pytest
 from safetensors.torch import load_file
 
+from tests.architecture.closure import ROOT
 from tests.train.place import examples, execute, make, run, start
 
 ROWS = examples(44)  # steps of 16, 16 and 4 of the 36 that are learnt from, so the last one is shared unevenly
@@ -55,9 +56,9 @@ def wait_until(condition: Callable[[], Any], seconds: float = 120) -> Any:
     return found
 
 
-def kill_at_step(folder: Path, step: int) -> None:
+def kill_at_step(folder: Path, step: int, **environment: str) -> None:
     """Start the training, kill -9 the stage when the checkpoint of the step is whole, and see that no process of it stays."""
-    with start(folder, POTSTILL_CHECKPOINT_SECONDS="0") as running:
+    with start(folder, POTSTILL_CHECKPOINT_SECONDS="0", **environment) as running:
         stage = psutil.Process(running.pid)
         wait_until(lambda: list(folder.glob(f".potstill/checkpoints/*/checkpoint-{step}/whole.json")) or running.poll() is not None)
         children = stage.children(recursive=True)
@@ -76,6 +77,37 @@ def test_two_processes_killed_go_on_in_one(alone: dict[str, Path], tmp_path: Pat
     assert code == 0, printed
     assert re.search(r"train-8b: going on from checkpoint-[2-6]", printed)
     assert_same(folder, alone["lora"], "lora")
+
+
+def edited_code(folder: Path) -> Path:
+    """A copy of the code that draws another order of the rows."""
+    shutil.copytree(ROOT / "stages", folder / "stages")
+    file = folder / "stages/train/order.py"
+    drawn = file.read_text().replace("manual_seed(seed + epoch)", "manual_seed(seed + epoch + 1)")
+    assert drawn != file.read_text()
+    file.write_text(drawn)
+    return folder
+
+
+def test_a_killed_training_does_not_go_on_under_other_code(alone: dict[str, Path], tmp_path: Path) -> None:
+    """Weights of two codes would be no code's result."""
+    code = str(edited_code(tmp_path / "code"))
+    folder, uninterrupted = place(tmp_path / "killed", "lora"), place(tmp_path / "whole", "lora")
+    kill_at_step(folder, 3)
+    (abandoned,) = folder.glob(".potstill/checkpoints/8b-*")
+    status, printed = run(folder, PYTHONPATH=code)
+    assert status == 0, printed
+    assert "going on from" not in printed
+    assert (
+        f"train-8b: {abandoned} holds an unfinished training that differs in code (order.py): this one starts anew, "
+        "and that folder may be removed unless a training still runs in it\n"
+    ) in printed
+    assert abandoned.exists(), "whether to give it up is for a person to say"
+    status, printed = run(uninterrupted, PYTHONPATH=code)
+    assert status == 0, printed
+    weights = [(made / "models/8b" / METHODS["lora"]).read_bytes() for made in (folder, uninterrupted, alone["lora"])]
+    assert weights[0] == weights[1]
+    assert weights[0] != weights[2], "the edit decides the result"
 
 
 @needs_deepspeed
