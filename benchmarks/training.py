@@ -20,18 +20,30 @@ from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
 from stages.plan.mixtures import on_cpu
-from stages.train import examples, worker
-from stages.train.examples import Tokens
+from stages.train import arrow, examples, worker
+from stages.train.examples import DATA, Tokens
 from stages.train.order import epoch_order
 from stages.train.params import Params, load
 
 
 def ours(params: Params, learn: list[Tokens], tokenizer: Any, rows_per_device: int) -> float:
     """Seconds of the training's steps, as the trainer counts them."""
-    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder), contextlib.redirect_stderr(io.StringIO()):
-        worker.train("8b", params, on_cpu(rows_per_device), Path(folder), learn, [], tokenizer)
-        history = json.loads((Path(folder) / "report.json").read_text())["history"]
+    with tempfile.TemporaryDirectory() as name, contextlib.chdir(name), contextlib.redirect_stderr(io.StringIO()):
+        folder = Path(name)
+        write(folder, learn, params)
+        worker.train("8b", params, on_cpu(rows_per_device), folder, tokenizer)
+        history = json.loads((folder / "report.json").read_text())["history"]
     return next(entry["train_runtime"] for entry in history if "train_runtime" in entry)
+
+
+def write(folder: Path, learn: list[Tokens], params: Params) -> int:
+    """The files that a training maps; returns the number of its rows."""
+    settings = params.profile
+    arrow.write(folder / "train.arrow", [learn], settings.packing)
+    arrow.write(folder / "validation.arrow", [], numbered=False)
+    if settings.packing:
+        arrow.pack(folder, settings.max_length)
+    return len(arrow.rows_to_learn(folder, settings.packing))
 
 
 def trl_alone(params: Params, rows: list[dict[str, Any]], tokenizer: Any) -> float:
@@ -59,8 +71,8 @@ def trl_alone(params: Params, rows: list[dict[str, Any]], tokenizer: Any) -> flo
 
 def against_trl(params: Params, num_examples: int, turns: int) -> None:
     tokenizer: Any = AutoTokenizer.from_pretrained(params.base.model)
-    rows = examples.read_rows(Path("data/filtered/train.jsonl"))[:num_examples]
-    learn = [examples.tokenize(row, tokenizer) for row in rows]
+    rows = next(examples.read_batches(DATA / "train.jsonl", num_examples))
+    learn = list(examples.tokenize(rows, tokenizer))
     num_tokens = sum(len(example.input_ids) for example in learn) * params.student.num_epochs
     pairs = [(ours(params, learn, tokenizer, params.profile.batch_size), trl_alone(params, rows, tokenizer)) for _ in range(turns + 1)][1:]
     mine, theirs = (statistics.median(pair[i] for pair in pairs) for i in (0, 1))
@@ -72,7 +84,7 @@ def packing(params: Params, gsm8k: Path, num_examples: int) -> None:
     tokenizer: Any = AutoTokenizer.from_pretrained(params.base.model)
     problems = [json.loads(line) for line in gsm8k.open(encoding="utf-8")][:num_examples]
     rows = [{"prompt": [{"role": "user", "content": p["question"]}], "completion": [{"role": "assistant", "content": p["answer"]}]} for p in problems]
-    learn = [examples.tokenize(row, tokenizer) for row in rows]
+    learn = list(examples.tokenize(rows, tokenizer))
     lengths = sorted(len(example.input_ids) for example in learn)
     longest, total = lengths[-1], sum(lengths)
     print(f"{len(learn)} problems of {lengths[len(lengths) // 2]} tokens in the middle and {longest} at most")
@@ -81,7 +93,9 @@ def packing(params: Params, gsm8k: Path, num_examples: int) -> None:
     seconds = {"warm-up": ours(padded, learn, tokenizer, 16), "padded": ours(padded, learn, tokenizer, 16), "packed": ours(packed, learn, tokenizer, 1)}
     order = epoch_order(len(lengths), params.train.seed, 0)
     batches = [[len(learn[i].input_ids) for i in order[start : start + 16]] for start in range(0, len(order), 16)]
-    positions = {"padded": sum(len(batch) * max(batch) for batch in batches), "packed": len(examples.to_dataset(learn, longest, packing=True)) * longest}
+    with tempfile.TemporaryDirectory() as folder:
+        num_packed = write(Path(folder), learn, packed)
+    positions = {"padded": sum(len(batch) * max(batch) for batch in batches), "packed": num_packed * longest}
     for name in ("padded", "packed"):
         print(f"{name}: {total / seconds[name]:.0f} tokens/s, {1 - total / positions[name]:.1%} of all positions are filling")
     print(f"packing: {positions['padded'] / positions['packed']:.2f} times fewer positions, {seconds['padded'] / seconds['packed']:.2f} times as fast")

@@ -11,7 +11,7 @@ from typing import Any
 
 from stages.models.local import check
 from stages.sampling.parent import die_with_parent
-from stages.train import curves, examples, mixture
+from stages.train import arrow, curves, examples, mixture
 from stages.train.examples import DATA, Tokens
 from stages.train.mixture import Mixture
 from stages.train.params import Params, load
@@ -24,15 +24,9 @@ def main(student: str) -> None:
     check(params.base.model, params.base.revision)
     die_with_parent()
     os.environ.setdefault("DS_ACCELERATOR", "cuda" if shutil.which("nvidia-smi") else "cpu")  # accelerate imports DeepSpeed, which warns if it must look
-    from stages.train import arguments, checkpoint, guard, saved, worker  # after the parameters, because these imports take seconds
+    from stages.train import arguments, checkpoint, guard, prepare, saved, worker  # after the parameters, because these imports take seconds
 
     tokenizer, stop_ids = read_tokenizer(params, student)
-    whole = guard.tokens(examples.read_rows(DATA / "train.jsonl"), tokenizer, student)
-    num_truncated = guard.overlong([len(example.input_ids) for example in whole], params.profile.max_length, params.train.overlong, student)
-    guard.loss_mask(whole, stop_ids, student)
-    learn, validate = examples.read(tokenizer, params.profile.max_length)
-    guard.one_step(len(examples.to_dataset(learn, params.profile.max_length, params.profile.packing)), params, student)
-    show(whole[:NUM_SHOWN], tokenizer, student)
     decides = checkpoint.decisive(params, [DATA / "train.jsonl", DATA / "validation.jsonl"])
     output = checkpoint.folder(student, decides)
     plan = mixture.load(student, checkpoint.home())
@@ -42,15 +36,19 @@ def main(student: str) -> None:
     if not checkpoint.latest(output):
         for sentence in checkpoint.abandoned(student, output, decides):
             print(f"train-{student}: {sentence}", file=sys.stderr)
-    checkpoint.make(output, decides)
+    if not output.exists():
+        with checkpoint.begun(output, decides) as part:
+            prepare.prepare(part, params, tokenizer, stop_ids, student)
+    first = arrow.head(output, NUM_SHOWN)
+    show(first, tokenizer, student)
     if arguments.needs_launcher(plan, found.num_gpus):
         launch(student, params, plan, output)
     else:
-        worker.train(student, params, plan, output, learn, validate, tokenizer)
+        worker.train(student, params, plan, output, tokenizer)
     out = Path("models") / student
     saved.tensors(out, params.profile.method, student)
-    saved.answers_alike(out, params, learn[0], saved.read_expected(output), student)
-    counts = {"examples": len(whole), "truncated": num_truncated, "emptied": len(whole) - len(learn)}
+    saved.answers_alike(out, params, first[0], saved.read_expected(output), student)
+    counts = json.loads((output / prepare.COUNTS).read_text())
     curves.write(student, json.loads((output / "report.json").read_text()), counts, params.train.log_every_steps)
     shutil.rmtree(output)
 

@@ -7,7 +7,10 @@ result: a killed training goes on, a training with other parameters, data, versi
 import hashlib
 import json
 import os
+import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -79,16 +82,18 @@ def unequal(mine: dict[str, Any], theirs: dict[str, Any]) -> list[str]:
     return sorted(name for name in mine.keys() | theirs.keys() if mine.get(name, ...) != theirs.get(name, ...))
 
 
-def make(output: Path, decides: dict[str, dict[str, Any]]) -> None:
-    output.mkdir(parents=True, exist_ok=True)
-    write_whole(output / DECIDES, json.dumps(decides, indent=2))
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file that a kill leaves as it was before, or whole."""
-    part = path.with_suffix(".part")
-    part.write_text(text)
-    part.rename(path)
+@contextmanager
+def begun(output: Path, decides: dict[str, dict[str, Any]]) -> Iterator[Path]:
+    """A folder that becomes `output` once it is filled: a kill before that leaves a `.part` that does not count, a fault leaves nothing."""
+    part = output.with_name(f"{output.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    (part / DECIDES).write_text(json.dumps(decides, indent=2))
+    try:
+        yield part
+        part.rename(output)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def home() -> Path:
@@ -133,7 +138,9 @@ class SaveByTime(TrainerCallback):
         wait_for_everyone()
         if state.is_world_process_zero:
             whole = Path(str(args.output_dir)) / f"checkpoint-{state.global_step}" / WHOLE
-            write_whole(whole, json.dumps(layout(self._mixture)))
+            part = whole.with_suffix(".part")
+            part.write_text(json.dumps(layout(self._mixture)))
+            part.rename(whole)
 
 
 def agreed(due: bool) -> bool:

@@ -1,7 +1,8 @@
 """Examples as token ids and labels, made before any weights are loaded, so that they can be looked at first."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,15 +17,23 @@ class Tokens(NamedTuple):
     labels: list[int]
 
 
-def tokenize(row: dict[str, Any], tokenizer: Any) -> Tokens:
-    """The prompt exactly as it will be served, then the completion, which alone is learnt.
+def tokenize(rows: Sequence[dict[str, Any]], tokenizer: Any) -> Iterator[Tokens]:
+    """The prompts exactly as they will be served, each with its completion, which alone is learnt.
 
-    Raises ValueError with the text where they part, if the chat template words the prompt otherwise once an answer follows.
+    The ids are those that `apply_chat_template` gives for each row, but the tokenizer takes all texts at once, on all cores.
+    Raises ValueError with the text where they part, if the chat template words a prompt otherwise once an answer follows.
     """
-    served = tokenizer.apply_chat_template(row["prompt"], add_generation_prompt=True, return_dict=False)
-    whole = tokenizer.apply_chat_template(row["prompt"] + row["completion"], return_dict=False)
+    served = tokenizer.apply_chat_template([row["prompt"] for row in rows], add_generation_prompt=True, tokenize=False)
+    whole = tokenizer.apply_chat_template([row["prompt"] + row["completion"] for row in rows], tokenize=False)
+    ids = tokenizer([*served, *whole], add_special_tokens=False, return_attention_mask=False)["input_ids"]
+    for prompt, example in zip(ids[: len(rows)], ids[len(rows) :], strict=True):
+        yield label(prompt, example, tokenizer)
+
+
+def label(served: list[int], whole: list[int], tokenizer: Any) -> Tokens:
     if whole[: len(served)] != served:
-        common = next((i for i, (a, b) in enumerate(zip(served, whole, strict=False)) if a != b), min(len(served), len(whole)))
+        shorter = min(len(served), len(whole))
+        common = next((i for i, (a, b) in enumerate(zip(served, whole, strict=False)) if a != b), shorter)
         raise ValueError(f"served {tokenizer.decode(served[common:])!r}, trained {tokenizer.decode(whole[common : common + 20])!r}")
     return Tokens(whole, [IGNORED] * len(served) + whole[len(served) :])
 
@@ -32,7 +41,7 @@ def tokenize(row: dict[str, Any], tokenizer: Any) -> Tokens:
 def truncate(examples: Sequence[Tokens], max_length: int) -> list[Tokens]:
     """The first `max_length` tokens of each; an example with nothing left to learn is left out."""
     cut = [Tokens(example.input_ids[:max_length], example.labels[:max_length]) for example in examples]
-    return [example for example in cut if any(label != IGNORED for label in example.labels)]
+    return [example for example in cut if example.labels.count(IGNORED) < len(example.labels)]
 
 
 def show(example: Tokens, tokenizer: Any) -> str:
@@ -46,39 +55,8 @@ def show(example: Tokens, tokenizer: Any) -> str:
     return "".join(parts) + ("⟧" if learnt else "")
 
 
-def to_dataset(examples: Sequence[Tokens], max_length: int, packing: bool) -> Any:
-    """A data set for the trainer; packed, each row also has `example`: of each token, the number of the example it comes from."""
-    import datasets
-
-    columns = {"input_ids": [e.input_ids for e in examples], "labels": [e.labels for e in examples]}
-    if not packing:
-        return datasets.Dataset.from_dict(columns)
-    from trl.data_utils import pack_dataset
-
-    numbered = {**columns, "example": [[number] * len(e.input_ids) for number, e in enumerate(examples)]}
-    return pack_dataset(datasets.Dataset.from_dict(numbered), max_length, "bfd")
-
-
-def examples_in(row: dict[str, Any], number: int) -> list[int]:
-    """Numbers of the examples in row `number` of the data set."""
-    return sorted(set(row["example"])) if "example" in row else [number]
-
-
-def with_filler(rows: Any, pad_id: int) -> Any:
-    """The data set and one row more, which teaches nothing: see `Order`."""
-    import datasets
-
-    filler = {"input_ids": [pad_id], "labels": [IGNORED], "seq_lengths": [1], "example": [0]}
-    one = datasets.Dataset.from_list([{name: filler[name] for name in rows.column_names}], features=rows.features)
-    return datasets.concatenate_datasets([rows, one])
-
-
-def read(tokenizer: Any, max_length: int) -> tuple[list[Tokens], list[Tokens]]:
-    """The examples to learn from and to validate on, cut to `max_length` tokens."""
-    learn, validate = ([tokenize(row, tokenizer) for row in read_rows(DATA / f"{split}.jsonl")] for split in ("train", "validation"))
-    return truncate(learn, max_length), truncate(validate, max_length)
-
-
-def read_rows(path: Path) -> list[dict[str, Any]]:
+def read_batches(path: Path, size: int) -> Iterator[list[dict[str, Any]]]:
+    """The rows of a file, `size` at a time."""
     with path.open(encoding="utf-8") as file:
-        return [json.loads(line) for line in file]
+        while lines := list(islice(file, size)):
+            yield [json.loads(line) for line in lines]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from stages.train.examples import IGNORED, Tokens, tokenize
+from stages.train.examples import DATA, IGNORED, Tokens, tokenize
 from stages.train.mixture import Mixture
 from stages.train.params import Params
 
@@ -14,46 +14,44 @@ NUM_KEPT = 3  # checkpoints on the disk at once: the last, the best, and the one
 MODERN = (8, 0)  # CUDA capability of the A100: the first with bfloat16, and with FlashAttention-2
 
 
-def tokens(rows: Sequence[dict[str, Any]], tokenizer: Any, student: str) -> list[Tokens]:
-    """The rows as token ids; raises where the student would be served another prompt than it was trained on."""
+def tokens(rows: Sequence[dict[str, Any]], split: str, first_line: int, tokenizer: Any, student: str) -> list[Tokens]:
+    """A split's rows from line `first_line` as token ids; raises where the student would be served a prompt that it never saw."""
     if not tokenizer.chat_template:
         raise SystemExit(f"train-{student}: the model's tokenizer has no chat template, wanted one, for it words prompts; add it to its folder")
-    found = []
-    for number, row in enumerate(rows, 1):
-        try:
-            found.append(tokenize(row, tokenizer))
-        except ValueError as parted:
-            raise SystemExit(
-                f"train-{student}: the chat template words the prompt of line {number} of data/filtered/train.jsonl otherwise when an answer follows "
-                f"({parted}), so the student would be served prompts it never saw; use a template that begins both alike"
-            ) from None
+    found: list[Tokens] = []
+    try:
+        for example in tokenize(rows, tokenizer):
+            found.append(example)
+    except ValueError as parted:
+        raise SystemExit(
+            f"train-{student}: the chat template words the prompt of line {first_line + len(found)} of {DATA / split}.jsonl otherwise "
+            f"when an answer follows ({parted}), so the student would be served prompts it never saw; use a template that begins both alike"
+        ) from None
     return found
 
 
-def overlong(lengths: list[int], max_length: int, policy: str, student: str) -> int:
-    """How many rows have more than `max_length` tokens; raises unless the policy is to truncate them."""
+def overlong(lengths: Sequence[int], split: str, max_length: int, policy: str, student: str) -> int:
+    """How many of a split's rows have more than `max_length` tokens; raises unless the policy is to truncate them."""
     count = sum(length > max_length for length in lengths)
     if count and policy == "error":
         raise SystemExit(
-            f"train-{student}: {count} of {len(lengths)} examples have more than {max_length} tokens (the longest {max(lengths)}); "
+            f"train-{student}: {count} of {len(lengths)} examples in {DATA / split}.jsonl have more than {max_length} tokens (the longest {max(lengths)}); "
             f"raise max_length, or set train.overlong: truncate in params.yaml"
         )
     return count
 
 
-def loss_mask(examples: Sequence[Tokens], stop_ids: set[int], student: str) -> None:
+def loss_mask(examples: Sequence[Tokens], split: str, first_line: int, stop_ids: set[int], student: str) -> None:
     """Every example must teach something, and where to stop."""
-    no_end = 0
-    for number, example in enumerate(examples, 1):
-        learnt = {label for label in example.labels if label != IGNORED}
-        if not learnt:
-            raise SystemExit(f"train-{student}: line {number} of data/filtered/train.jsonl has an empty loss mask, so nothing would be learnt from its target")
-        no_end += not learnt & stop_ids
-    if no_end:
-        raise SystemExit(
-            f"train-{student}: {no_end} examples have no end token {sorted(stop_ids)} in their loss mask, so the student would never learn to stop; "
-            "give the model a chat template that ends turns with the end token"
-        )
+    for number, example in enumerate(examples, first_line):
+        where = f"train-{student}: line {number} of {DATA / split}.jsonl"
+        if example.labels.count(IGNORED) == len(example.labels):
+            raise SystemExit(f"{where} has an empty loss mask, so nothing would be learnt from its target")
+        if stop_ids.isdisjoint(example.labels):
+            raise SystemExit(
+                f"{where} has no end token {sorted(stop_ids)} in its loss mask, so the student would never learn to stop; "
+                "give the model a chat template that ends turns with the end token"
+            )
 
 
 def one_step(num_rows: int, params: Params, student: str) -> None:

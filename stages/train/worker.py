@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from stages.sampling.parent import die_with_parent
-from stages.train import arguments, examples, saved
-from stages.train.examples import Tokens
+from stages.train import arguments, arrow, saved
 from stages.train.mixture import Mixture
 from stages.train.params import Params, load
 
 
-def train(student: str, params: Params, mixture: Mixture, output: Path, learn: list[Tokens], validate: list[Tokens], tokenizer: Any) -> None:
-    """Train and save to models/<student>; the log history and what a reloaded student must answer stay in `output`."""
+def train(student: str, params: Params, mixture: Mixture, output: Path, tokenizer: Any) -> None:
+    """Train on the files in `output` and save to models/<student>; the log history and what a reloaded student must answer stay there."""
     import torch
     from transformers import AutoModelForCausalLM, EarlyStoppingCallback
     from transformers.trainer_callback import ProgressCallback
@@ -24,7 +23,7 @@ def train(student: str, params: Params, mixture: Mixture, output: Path, learn: l
     from stages.train.progress import LossOnBar, StopOnBadLoss, Throughput
 
     settings, train_params = params.profile, params.train
-    rows = examples.to_dataset(learn, settings.max_length, settings.packing)
+    rows, validate = arrow.rows_to_learn(output, settings.packing), arrow.load(output / "validation.arrow")
     num_rows = len(rows)
     steps_per_epoch = -(-num_rows // settings.batch_size)
     # before the model, because ZeRO-3 parts its weights while they load
@@ -45,13 +44,13 @@ def train(student: str, params: Params, mixture: Mixture, output: Path, learn: l
 
     def examples_of_step(step: int) -> list[int]:
         numbers = rows_of_step(step, num_rows, settings.batch_size, train_params.seed)
-        return sorted({example for number in numbers for example in examples.examples_in(rows[number], number)})
+        return sorted({example for number in numbers for example in arrow.examples_in(rows[number], number)})
 
     trainer: Any = Trainer(
         model=model,
         args=args,
-        train_dataset=examples.with_filler(rows, tokenizer.pad_token_id) if mixture.num_processes > 1 else rows,
-        eval_dataset=examples.to_dataset(validate, settings.max_length, packing=False) if validate else None,
+        train_dataset=arrow.with_filler(rows, tokenizer.pad_token_id) if mixture.num_processes > 1 else rows,
+        eval_dataset=validate or None,
         processing_class=tokenizer,
         peft_config=arguments.to_lora_config(params) if settings.method == "lora" else None,
         callbacks=[
@@ -76,7 +75,7 @@ def train(student: str, params: Params, mixture: Mixture, output: Path, learn: l
         raise
     validation_loss = trainer.evaluate()["eval_loss"] if validate else None
     saved.save(trainer, tokenizer, params, mixture, Path("models") / student)
-    logits = saved.logits(trainer.model_wrapped, learn[0], trainer.accelerator.device)
+    logits = saved.logits(trainer.model_wrapped, arrow.head(output, 1)[0], trainer.accelerator.device)
     if trainer.accelerator.is_main_process:
         saved.write_report(output, trainer.state, validation_loss, train_params.keep == "best" and bool(validate), logits)
 
@@ -89,9 +88,8 @@ def main(student: str, mixture_file: Path) -> None:
     from transformers import AutoTokenizer
 
     tokenizer: Any = AutoTokenizer.from_pretrained(params.base.model, **({} if Path(params.base.model).exists() else {"revision": params.base.revision}))
-    learn, validate = examples.read(tokenizer, params.profile.max_length)
     try:
-        train(student, params, mixture, output, learn, validate, tokenizer)
+        train(student, params, mixture, output, tokenizer)
     except SystemExit as stopped:  # the launcher would bury it in its own report
         if os.environ.get("RANK") == "0":
             (output / "stopped.txt").write_text(str(stopped.code))

@@ -8,7 +8,7 @@ import pytest
 
 from stages.plan.mixtures import on_cpu
 from stages.train import checkpoint
-from stages.train.checkpoint import abandoned, decisive, fits, folder, latest
+from stages.train.checkpoint import abandoned, begun, decisive, fits, folder, latest
 from stages.train.params import load
 from tests.architecture.closure import ROOT
 
@@ -77,6 +77,24 @@ def test_an_abandoned_training_is_named_with_what_differs(data: Path) -> None:
     )
     assert "8b-2 holds an unfinished training that differs in data (train.jsonl) and code (added.py): " in second
     assert "8b-4 holds an unfinished training that differs in code: " in third, "older code, which wrote no decides.json"
+
+
+def test_what_is_half_written_does_not_count(tmp_path: Path) -> None:
+    output, part = tmp_path / "8b-1", tmp_path / "8b-1.part"
+    part.mkdir()
+    (part / "train.arrow").write_text("what a kill left")
+    with begun(output, {"code": {"worker.py": "1"}}) as folder:
+        assert not output.exists()
+        assert [path.name for path in folder.iterdir()] == ["decides.json"], "nothing of what a kill left"
+        (folder / "train.arrow").write_text("whole")
+    assert (output / "train.arrow").read_text() == "whole"
+    assert [path.name for path in tmp_path.iterdir()] == ["8b-1"]
+
+
+def test_a_training_that_is_refused_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit), begun(tmp_path / "8b-1", {}):
+        raise SystemExit("a row over the context")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_deepspeed_checkpoints_fit_their_own_processes_alone(tmp_path: Path) -> None:

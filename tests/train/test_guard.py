@@ -34,37 +34,41 @@ def mixture(**changes: Any) -> Mixture:
 
 
 def test_rows_over_the_context_are_an_error_or_counted() -> None:
-    assert guard.overlong([10, 20, 30], 20, "truncate", "8b") == 1
-    assert guard.overlong([10, 20], 20, "error", "8b") == 0
+    assert guard.overlong([10, 20, 30], "train", 20, "truncate", "8b") == 1
+    assert guard.overlong([10, 20], "train", 20, "error", "8b") == 0
     with pytest.raises(
-        SystemExit, match=r"train-8b: 2 of 3 examples have more than 15 tokens \(the longest 30\); raise max_length, or set train.overlong: truncate"
+        SystemExit,
+        match=r"2 of 3 examples in data/filtered/validation.jsonl have more than 15 tokens .the longest 30.; raise max_length, or set train.overlong",
     ):
-        guard.overlong([10, 20, 30], 15, "error", "8b")
+        guard.overlong([10, 20, 30], "validation", 15, "error", "8b")
 
 
 def test_a_whole_mask_passes() -> None:
-    guard.loss_mask([Tokens([1, 2, 5, END], [IGNORED, IGNORED, 5, END])], {END}, "8b")
+    guard.loss_mask([Tokens([1, 2, 5, END], [IGNORED, IGNORED, 5, END])], "train", 1, {END}, "8b")
 
 
 def test_an_empty_mask_is_refused() -> None:
-    with pytest.raises(SystemExit, match=r"train-8b: line 2 of data/filtered/train.jsonl has an empty loss mask"):
-        guard.loss_mask([Tokens([1, END], [IGNORED, END]), Tokens([1, END], [IGNORED, IGNORED])], {END}, "8b")
+    with pytest.raises(SystemExit, match=r"train-8b: line 1002 of data/filtered/train.jsonl has an empty loss mask"):
+        guard.loss_mask([Tokens([1, END], [IGNORED, END]), Tokens([1, END], [IGNORED, IGNORED])], "train", 1001, {END}, "8b")
 
 
 def test_a_masked_end_token_is_refused() -> None:
-    with pytest.raises(SystemExit, match=r"train-8b: 1 examples have no end token \[9\] in their loss mask"):
-        guard.loss_mask([Tokens([1, 5, END], [IGNORED, 5, END]), Tokens([1, 5, END], [IGNORED, 5, IGNORED])], {END}, "8b")
+    endless = [Tokens([1, 5, END], [IGNORED, 5, END]), Tokens([1, 5, END], [IGNORED, 5, IGNORED])]
+    where = "line 2 of data/filtered/validation.jsonl"
+    with pytest.raises(SystemExit, match=rf"train-8b: {where} has no end token \[9\] in its loss mask"):
+        guard.loss_mask(endless, "validation", 1, {END}, "8b")
 
 
 def test_a_template_that_serves_another_prompt_is_refused() -> None:
     tokenizer: Any = AutoTokenizer.from_pretrained(ROOT / "data/laptop/models/base-8b")
-    assert len(guard.tokens([ROW], tokenizer, "8b")) == 1
+    assert len(guard.tokens([ROW], "train", 1, tokenizer, "8b")) == 1
     tokenizer.chat_template = "{{ 'trained' if messages[-1].role == 'assistant' else 'served' }}"
-    with pytest.raises(SystemExit, match=r"train-8b: the chat template words the prompt of line 1 .* otherwise .*\(served 'served', trained 'trained'\)"):
-        guard.tokens([ROW], tokenizer, "8b")
+    worded = r"train-8b: the chat template words the prompt of line 1001 of data/filtered/validation.jsonl otherwise .*"
+    with pytest.raises(SystemExit, match=rf"{worded}\(served 'served', trained 'trained'\)"):
+        guard.tokens([ROW], "validation", 1001, tokenizer, "8b")
     tokenizer.chat_template = None
     with pytest.raises(SystemExit, match="train-8b: the model's tokenizer has no chat template, wanted one"):
-        guard.tokens([ROW], tokenizer, "8b")
+        guard.tokens([ROW], "train", 1, tokenizer, "8b")
 
 
 def test_too_few_examples_for_a_step_are_refused(params: Params) -> None:

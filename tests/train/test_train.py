@@ -25,7 +25,7 @@ def test_a_row_over_the_context_stops_the_run_in_one_sentence(tmp_path: Path) ->
     long = {**ROWS[0], "completion": [{"role": "assistant", "content": "12 + 7 = 19. " * 60}]}
     code, printed = run(make(tmp_path, [*ROWS, long], []))
     assert code == 1
-    assert last_line(printed).startswith("train-8b: 1 of 49 examples have more than 256 tokens")
+    assert last_line(printed).startswith("train-8b: 1 of 49 examples in data/filtered/train.jsonl have more than 256 tokens")
     assert "Traceback" not in printed
 
 
