@@ -9,14 +9,21 @@ TORCH_BACKEND = $(if $(FIND_LINKS),,--torch-backend=auto)
 export PATH := $(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: run test setup lint check-real review laptop deps constraints
+.PHONY: run test test-all setup lint check-real review laptop deps constraints
 
 run: setup
 	dvc repro
 	python -m stages.evaluate.table
 
+# two at a time, by files: tests/conftest.py
+PYTEST = pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
+# all but the tests marked slow: before every commit
 test: setup
-	pytest
+	$(PYTEST) -m "not slow"
+
+test-all: setup
+	$(PYTEST)
 
 lint: setup
 	ruff check .

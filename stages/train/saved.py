@@ -27,6 +27,7 @@ def save(trainer: Any, tokenizer: Any, params: Params, mixture: Mixture, out: Pa
         state = {name: tensor for name, tensor in (whole or {}).items() if name in own}
         precision = getattr(torch, params.profile.precision)
     if trainer.accelerator.is_main_process:
+        tokenizer("")  # one that was used saves that it neither pads nor cuts, and a resumed training may not have used it yet
         state = {name: tensor.to(precision) if tensor.is_floating_point() else tensor for name, tensor in state.items()}
         model.save_pretrained(out, state_dict=state, safe_serialization=True)
         tokenizer.save_pretrained(out)

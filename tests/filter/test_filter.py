@@ -283,6 +283,7 @@ def test_a_bad_parameter_is_one_clear_error(overrides: str, problems: Path) -> N
     assert str(stopped.value).startswith(f"params.yaml: {BAD[overrides]}")
 
 
+@pytest.mark.slow
 def test_any_number_of_threads_gives_the_same_bytes(tmp_path: Path) -> None:
     """25,000 rows are two batches, so processes take part as well."""
     write(tmp_path, 25_000, seed=4)

@@ -79,6 +79,7 @@ needs_deepspeed = pytest.mark.skipif(not find_spec("deepspeed") or not shutil.wh
 
 
 @needs_deepspeed
+@pytest.mark.slow
 @pytest.mark.parametrize("num_processes", [1, 2])
 def test_states_are_those_that_deepspeed_holds(num_processes: int) -> None:
     """Weights, gradients and optimizer states of the first process under ZeRO-1, 2 and 3, in bfloat16."""

@@ -27,6 +27,7 @@ def answers(folder: Path, count: int, using: Limits) -> list[tuple[Place, Reply]
     return list(replies(plan, ledger))
 
 
+@pytest.mark.slow
 def test_ten_thousand_rows_through_every_fault(serve: Serve, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     served = serve("--faults")
     found = answers(tmp_path, 10_000, limits(max_concurrency=256))
@@ -47,6 +48,7 @@ def test_ten_thousand_rows_through_every_fault(serve: Serve, tmp_path: Path, cap
     assert len(served.answered()) == 10_000
 
 
+@pytest.mark.slow
 def test_a_server_that_dies_for_ten_seconds_and_comes_back(serve: Serve, tmp_path: Path) -> None:
     first = serve("--latency", "0.05")
     back: list[Served] = []

@@ -37,6 +37,7 @@ def actors() -> list[psutil.Process]:
     return [process for process in psutil.process_iter() if process.name().startswith("ray::Map")]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("cluster")
 def test_an_actor_that_is_killed_costs_no_row_and_changes_no_reply(tmp_path: Path) -> None:
     asked, ledger, kept = requests(ROWS, 0.8), Ledger(tmp_path / "ledger.sqlite"), []
@@ -76,6 +77,7 @@ def adapter(tmp_path: Path) -> Path:
     return tmp_path / "student"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("cluster")
 def test_a_pool_of_two_asks_a_student_with_an_adapter(adapter: Path, tmp_path: Path) -> None:
     asked, ledger = requests(2 * ROWS_PER_BLOCK, 0.0), Ledger(tmp_path / "ledger.sqlite")
@@ -92,6 +94,7 @@ def test_a_pool_of_two_asks_a_student_with_an_adapter(adapter: Path, tmp_path: P
     assert found != texts[BASE], "the adapter plays its part"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("cluster")
 def test_auto_is_what_it_means_where_the_actors_run(monkeypatch: pytest.MonkeyPatch) -> None:
     def on_the_driver(precision: str) -> str:

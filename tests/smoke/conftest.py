@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from secrets import token_hex
 
@@ -11,6 +12,7 @@ import pytest
 from dvc.utils.hydra import apply_overrides
 
 from tests.architecture.closure import ROOT
+from tests.sampling.conftest import Served
 
 NUM_TRAIN, NUM_TEST, NUM_GUARD = 300, 40, 20
 SECRETS = {name: f"planted-{token_hex(16)}" for name in ("HF_TOKEN", "OPENAI_API_KEY")}
@@ -18,6 +20,8 @@ SECRETS = {name: f"planted-{token_hex(16)}" for name in ("HF_TOKEN", "OPENAI_API
 ENVIRONMENT = os.environ | SECRETS | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1", "SHELL": "/bin/sh"}
 for name in ("DVC_ROOT", "DVC_STAGE", "PYTHONPATH"):
     ENVIRONMENT.pop(name, None)
+
+Serve = Callable[..., Served]
 
 
 def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
@@ -51,3 +55,18 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run(folder, "git", "add", "-A")
     run(folder, "git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "results")
     return folder
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Serve]:
+    running: list[Served] = []
+
+    def start(*options: str) -> Served:
+        (tmp_path / "server").mkdir(exist_ok=True)
+        running.append(Served(tmp_path / "server", *options))
+        return running[-1]
+
+    yield start
+    for served in running:
+        served.process.kill()
+        served.process.wait()

@@ -3,14 +3,12 @@
 import json
 import os
 import random
-import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -22,28 +20,11 @@ from stages.sampling.request import Model, Request, key
 from tests.architecture.closure import ROOT
 from tests.sampling.conftest import Served
 from tests.settings import copy_settings
-from tests.smoke.conftest import ENVIRONMENT, NUM_TRAIN, SECRETS, run
-from tests.smoke.test_kill import num_kept, wait_until
+from tests.smoke.conftest import ENVIRONMENT, Serve
+from tests.smoke.test_kill import wait_until
 
 NUM_PROMPTS, WINDOW = 10_000, 256
 ENDPOINT = ["profiles.laptop.teacher.engine=openai", "profiles.laptop.teacher.model=org/teacher", "sampling.timeout_seconds=1.5"]
-
-Serve = Callable[..., Served]
-
-
-@pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Serve]:
-    running: list[Served] = []
-
-    def start(*options: str) -> Served:
-        (tmp_path / "server").mkdir(exist_ok=True)
-        running.append(Served(tmp_path / "server", *options))
-        return running[-1]
-
-    yield start
-    for served in running:
-        served.process.kill()
-        served.process.wait()
 
 
 def make_folder(folder: Path, num_prompts: int = NUM_PROMPTS) -> Path:
@@ -85,6 +66,7 @@ def kept_prompts(folder: Path) -> set[str]:
     return {prompts[k] for (k,) in sqlite3.connect(folder / ".potstill/ledger.sqlite").execute("SELECT key FROM replies")}
 
 
+@pytest.mark.slow
 def test_killed_at_five_random_moments_it_asks_only_what_had_no_answer_and_ends_with_the_same_bytes(serve: Serve, tmp_path: Path) -> None:
     whole = make_folder(tmp_path / "whole")
     with generate(whole, serve("--endings")) as process:
@@ -112,6 +94,7 @@ def test_killed_at_five_random_moments_it_asks_only_what_had_no_answer_and_ends_
     assert all(len(prompts) <= WINDOW for prompts in unread)
 
 
+@pytest.mark.slow
 def test_two_runs_at_once_share_the_prompts(serve: Serve, tmp_path: Path) -> None:
     served, count = serve("--faults"), 2_000
     folders = [make_folder(tmp_path / name, count) for name in ("one", "two")]
@@ -122,6 +105,7 @@ def test_two_runs_at_once_share_the_prompts(serve: Serve, tmp_path: Path) -> Non
     assert completions(folders[0]) == completions(folders[1])
 
 
+@pytest.mark.slow
 def test_when_one_of_two_runs_is_killed_the_other_asks_its_share(serve: Serve, tmp_path: Path) -> None:
     served, count = serve("--latency", "0.1"), 2_000
     folders = [make_folder(tmp_path / name, count) for name in ("one", "two")]
@@ -134,69 +118,6 @@ def test_when_one_of_two_runs_is_killed_the_other_asks_its_share(serve: Serve, t
     assert len(set(served.answered())) == count
     assert len(served.answered()) <= count + WINDOW
     assert len(completions(folders[1]).splitlines()) == count
-
-
-@pytest.fixture
-def copy(clone: Path, tmp_path: Path) -> Path:
-    """The clone with an endpoint for its teacher, committed, and nothing asked yet."""
-    subprocess.run(["git", "checkout", "-q", "."], cwd=clone, check=True)
-    subprocess.run(["dvc", "checkout", "-q"], cwd=clone, env=ENVIRONMENT, check=True)
-    folder = tmp_path / "copy"
-    shutil.copytree(clone, folder, symlinks=True, ignore=shutil.ignore_patterns(".potstill"))
-    apply_overrides(str(folder / "params.yaml"), [*ENDPOINT, "sampling.max_concurrency=4"])
-    run(folder, "git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qam", "endpoint")
-    return folder
-
-
-def experiment(folder: Path, served: Served, name: str, *more: str) -> subprocess.Popen[str]:
-    command = ["dvc", "exp", "run", "--temp", "-n", name, *more, "generate"]
-    environment = ENVIRONMENT | {"OPENAI_BASE_URL": served.address}
-    return subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-
-def test_experiments_killed_and_two_at_once_pay_once(copy: Path, serve: Serve) -> None:
-    served = serve("--latency", "0.1")
-    ledger = copy / ".potstill/ledger.sqlite"
-    killed = experiment(copy, served, "killed")
-    wait_until(lambda: num_kept(ledger) >= 20)
-    killed.send_signal(signal.SIGKILL)
-    killed.communicate()
-    wait_until_quiet(served)
-    assert num_kept(ledger) < NUM_TRAIN
-    lost = len(set(served.answered())) - num_kept(ledger)
-    # a value that `generate` does not read makes two experiments of one
-    running = [experiment(copy, served, f"exp-{seed}", "-S", f"evaluate.seed={seed}") for seed in (1, 2)]
-    logs = [process.communicate()[0] for process in running]
-    assert [process.returncode for process in running] == [0, 0], logs
-    assert num_kept(ledger) == NUM_TRAIN
-    assert len(served.answered()) == NUM_TRAIN + lost
-    assert lost <= 4
-
-
-def test_no_secret_is_in_any_file_or_log_whatever_fails(copy: Path, serve: Serve) -> None:
-    apply_overrides(str(copy / "params.yaml"), ["sampling.max_concurrency=64"])
-    logs = []
-    for options, more, code in [
-        (["--status", "401"], [], 255),
-        (["--model", "org/other"], [], 255),
-        (["--faults"], ["sampling.budget.max_requests=100"], 255),
-        (["--status", "400"], ["sampling.budget.max_requests=0"], 255),
-        (["--faults"], [], 0),
-    ]:
-        apply_overrides(str(copy / "params.yaml"), more)
-        served = serve(*options)
-        environment = ENVIRONMENT | {"OPENAI_BASE_URL": served.address}
-        done = subprocess.run(["dvc", "repro", "-s", "generate"], cwd=copy, env=environment, capture_output=True, text=True, check=False)
-        logs.append(done.stdout + done.stderr)
-        assert done.returncode == code, logs[-1]
-    assert "the key was refused: HTTP 401: as told to" in logs[0]
-    assert "answered by org/other" in logs[1]
-    assert "stopped at sampling.budget.max_requests 100 with 200 requests left to ask" in logs[2]
-    assert "got replies to 100 of 300 requests" in logs[3]
-    for secret in SECRETS.values():
-        assert not any(secret in log for log in logs)
-        for path in copy.rglob("*"):
-            assert not path.is_file() or secret.encode() not in path.read_bytes(), path
 
 
 def test_a_dry_run_tells_the_cost_and_asks_nothing(tmp_path: Path) -> None:

@@ -58,6 +58,7 @@ def test_the_first_run_ran_every_stage_and_asked_each_prompt_once(clone: Path) -
     assert num_asked(clone) == NUM_TRAIN + 5 * (2 * NUM_TEST + NUM_GUARD)
 
 
+@pytest.mark.slow
 def test_running_the_cheap_stages_again_gives_the_same_bytes(clone: Path) -> None:
     lock = (clone / "dvc.lock").read_text()
     done = run(clone, "dvc", "repro", "-f", "-s", "prompts", "filter", "evaluate")
@@ -65,6 +66,7 @@ def test_running_the_cheap_stages_again_gives_the_same_bytes(clone: Path) -> Non
     assert (clone / "dvc.lock").read_text() == lock
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "what",
     [
@@ -80,17 +82,20 @@ def test_an_edit_of_what_no_stage_reads_costs_nothing(restored: Path, what: obje
     assert repro(restored) == set()
 
 
+@pytest.mark.slow
 def test_tidying_a_prompt_file_runs_prompts_alone(restored: Path) -> None:
     edit(restored, "stages/tasks/math/prompt.py")
     edit(restored, "stages/prompts/check.py")
     assert repro(restored) == {"prompts"}
 
 
+@pytest.mark.slow
 def test_tidying_an_answer_parser_runs_filter_and_evaluate(restored: Path) -> None:
     edit(restored, "stages/tasks/math/answer.py")
     assert repro(restored) == {"filter", "evaluate"}
 
 
+@pytest.mark.slow
 def test_tidying_an_engine_asks_nobody(restored: Path) -> None:
     before = num_asked(restored)
     edit(restored, "stages/sampling/transformers.py")
@@ -99,12 +104,14 @@ def test_tidying_an_engine_asks_nobody(restored: Path) -> None:
     assert num_asked(restored) == before
 
 
+@pytest.mark.slow
 def test_a_scorer_runs_evaluate_alone(restored: Path) -> None:
     edit(restored, "stages/evaluate/statistics.py")
     set_params(restored, "evaluate.confidence=0.9")
     assert repro(restored) == {"evaluate"}
 
 
+@pytest.mark.slow
 def test_a_value_of_train_70b_retrains_it_alone_and_back_again_costs_nothing(restored: Path) -> None:
     teacher = num_asked(restored, "data/laptop/models/teacher")
     set_params(restored, "train-70b.num_epochs=2")
@@ -115,6 +122,7 @@ def test_a_value_of_train_70b_retrains_it_alone_and_back_again_costs_nothing(res
     assert repro(restored) == set()
 
 
+@pytest.mark.slow
 def test_a_second_sample_asks_only_the_second_samples(restored: Path) -> None:
     before = num_asked(restored, "data/laptop/models/teacher")
     set_params(restored, "generate.num_samples=2")
@@ -125,6 +133,7 @@ def test_a_second_sample_asks_only_the_second_samples(restored: Path) -> None:
     assert report["rejected"]["duplicate"] > 0
 
 
+@pytest.mark.slow
 def test_a_reworded_prompt_reruns_everything_after_it(restored: Path) -> None:
     before = num_asked(restored, "data/laptop/models/teacher")
     edit(restored, "stages/tasks/wording.py", '"Think step by step."', '"Think step by step. Think."')
@@ -149,6 +158,7 @@ def test_metrics_and_params_have_short_names(clone: Path) -> None:
     assert set(metrics["metrics/evaluate.json"]["data"]["8b"]) == {"plain", "rich"}
 
 
+@pytest.mark.slow
 def test_a_review_shows_the_change_and_every_plot(restored: Path) -> None:
     set_params(restored, "evaluate.confidence=0.9")
     assert repro(restored) == {"evaluate"}

@@ -16,6 +16,8 @@ import pytest
 from stages.plan.mixtures import on_cpu
 from tests.smoke.conftest import ENVIRONMENT, NUM_TRAIN
 
+pytestmark = pytest.mark.slow
+
 BATCH = 128  # rows that reach the ledger together
 
 

@@ -12,6 +12,8 @@ from dvc.utils.hydra import apply_overrides
 from tests.architecture.closure import ROOT
 from tests.settings import copy_settings
 
+pytestmark = pytest.mark.slow
+
 NUM_ROWS = {"train": 48, "validation": 8, "test": 24}
 STAGES = (
     "prompts", "generate", "score", "filter", "train 8b", "train 70b",

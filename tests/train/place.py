@@ -1,4 +1,4 @@
-"""A folder with a few real examples, in which `python -m stages.train 8b` runs as a process."""
+"""A folder with a few real examples, in which `python -m stages.train 8b` runs, as a process or in this one."""
 
 import json
 import os
@@ -12,6 +12,7 @@ from dvc.utils.hydra import apply_overrides
 
 from stages.plan.mixtures import on_cpu
 from tests.architecture.closure import ROOT
+from tests.here import run_here
 
 BASE = ROOT / "data/laptop/models/base-8b"
 
@@ -55,3 +56,8 @@ def run(folder: Path, **environment: str) -> tuple[int, str]:
     with start(folder, **environment) as running:
         printed, _ = running.communicate()
     return running.returncode, printed
+
+
+def train_here(folder: Path) -> tuple[int, str]:
+    """The same in this process; those that the mixture asks for besides are started."""
+    return run_here(folder, "train", "8b")

@@ -14,11 +14,12 @@ import pytest
 from safetensors.torch import load_file
 
 from tests.architecture.closure import ROOT
-from tests.train.place import examples, execute, make, run, start
+from tests.train.place import examples, execute, make, run, start, train_here
 
 ROWS = examples(44)  # steps of 16, 16 and 4 of the 36 that are learnt from, so the last one is shared unevenly
 METHODS = {"full": "model.safetensors", "lora": "adapter_model.safetensors"}
 TWO = {"num_processes": 2, "rows_per_device": 4}
+pytestmark = pytest.mark.slow
 needs_deepspeed = pytest.mark.skipif(not find_spec("deepspeed") or not shutil.which("g++"), reason="DeepSpeed is not installed, or there is no g++ for it")
 
 
@@ -32,7 +33,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     found = {}
     for method in METHODS:
         found[method] = place(tmp_path_factory.mktemp(method), method)
-        code, printed = run(found[method])
+        code, printed = train_here(found[method])
         assert code == 0, printed
     return found
 
@@ -75,7 +76,7 @@ def test_two_processes_killed_go_on_in_one(alone: dict[str, Path], tmp_path: Pat
     (counts,) = folder.glob(".potstill/checkpoints/*/counts.json")
     counts.write_text(counts.read_text().replace('"examples": 36', '"examples": 37'))
     execute(folder)
-    code, printed = run(folder)
+    code, printed = train_here(folder)
     assert code == 0, printed
     assert re.search(r"train-8b: going on from checkpoint-[2-6]", printed)
     assert '"examples": 37' in (folder / "metrics/train-8b.json").read_text(), "nothing was counted a second time"
@@ -120,11 +121,11 @@ def test_deepspeed_learns_the_same_and_goes_on_where_it_was_killed(zero: int, me
     folder = place(tmp_path, method, zero=zero, **TWO)
     kill_at_step(folder, 3)
     execute(folder, **TWO)
-    code, printed = run(folder)
+    code, printed = train_here(folder)
     assert code == 1
     assert re.search(rf"train-8b: .* was written by 2 processes with ZeRO-{zero}, wanted 2 with ZeRO-0: set num_processes and zero in", printed)
     execute(folder, zero=zero, **TWO)
-    code, printed = run(folder)
+    code, printed = train_here(folder)
     assert code == 0, printed
     assert re.search(r"train-8b: going on from checkpoint-[3-6]", printed)
     assert_same(folder, alone[method], method)
@@ -132,6 +133,6 @@ def test_deepspeed_learns_the_same_and_goes_on_where_it_was_killed(zero: int, me
 
 def test_a_worker_that_stops_says_why_last(tmp_path: Path) -> None:
     folder = make(tmp_path, ROWS, [], "profiles.laptop.train-8b.learning_rate=30", "train.warmup_share=0.0", **TWO)
-    code, printed = run(folder)
+    code, printed = train_here(folder)
     assert code == 1
     assert re.match(r"train-8b: step \d+: the loss .* the last good checkpoint is none, none was written yet", printed.strip().splitlines()[-1])

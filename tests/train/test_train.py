@@ -1,4 +1,4 @@
-"""A training as a process: what it saves, what it says, and what stops it."""
+"""A training: what it saves, what it says, and what stops it."""
 
 import json
 import re
@@ -8,7 +8,8 @@ import pytest
 
 from stages.sampling.request import Model, Request
 from stages.sampling.transformers import TransformersEngine
-from tests.train.place import examples, make, run
+from stages.train import checkpoint
+from tests.train.place import examples, make, train_here
 
 ROWS = examples(48)
 
@@ -23,7 +24,7 @@ def last_line(printed: str) -> str:
 
 def test_a_row_over_the_context_stops_the_run_in_one_sentence(tmp_path: Path) -> None:
     long = {**ROWS[0], "completion": [{"role": "assistant", "content": "12 + 7 = 19. " * 60}]}
-    code, printed = run(make(tmp_path, [*ROWS, long], []))
+    code, printed = train_here(make(tmp_path, [*ROWS, long], []))
     assert code == 1
     assert last_line(printed).startswith("train-8b: 1 of 49 examples in data/filtered/train.jsonl have more than 256 tokens")
     assert "Traceback" not in printed
@@ -31,7 +32,7 @@ def test_a_row_over_the_context_stops_the_run_in_one_sentence(tmp_path: Path) ->
 
 def test_a_lora_student_is_saved_as_an_adapter_that_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = make(tmp_path, ROWS[:40], ROWS[40:], "profiles.laptop.train-8b.method=lora", "train-8b.num_epochs=1")
-    code, printed = run(folder)
+    code, printed = train_here(folder)
     assert code == 0, printed
     assert "⟦0 + 7 = 7. #### 7<|eot_id|>⟧" in printed, "the loss mask is shown"
     assert re.search(r"train-8b: \d+ tokens in [\d.]+ s of steps: \d+ tokens/s", printed)
@@ -44,9 +45,11 @@ def test_a_lora_student_is_saved_as_an_adapter_that_answers(tmp_path: Path, monk
     assert reply.completion_tokens > 0
 
 
-def test_a_loss_that_jumps_stops_the_run_with_its_examples_and_the_last_good_checkpoint(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_a_loss_that_jumps_stops_the_run_with_its_examples_and_the_last_good_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = make(tmp_path, ROWS, [], "profiles.laptop.train-8b.learning_rate=30", "train.warmup_share=0.0", "train-8b.num_epochs=3")
-    code, printed = run(folder, POTSTILL_CHECKPOINT_SECONDS="0")
+    monkeypatch.setattr(checkpoint, "CHECKPOINT_SECONDS", 0.0)
+    code, printed = train_here(folder)
     assert code == 1
     stopped = re.search(
         r"train-8b: step (\d+): the loss (?:jumped to [\d.]+, from a median of [\d.]+ over \d+ steps|is .+ and the gradient.s norm .+?)\. "
@@ -55,17 +58,18 @@ def test_a_loss_that_jumps_stops_the_run_with_its_examples_and_the_last_good_che
         last_line(printed),
     )
     assert stopped, printed
-    step, lines, checkpoint = int(stopped[1]), stopped[2].split(", "), stopped[3]
+    step, lines, last_good = int(stopped[1]), stopped[2].split(", "), stopped[3]
     assert len(set(lines)) == 16
-    assert checkpoint.endswith(f"/checkpoint-{step - 1}"), "the step before, saved because every step was"
+    assert last_good.endswith(f"/checkpoint-{step - 1}"), "the step before, saved because every step was"
     assert "Traceback" not in printed
     assert not (folder / "models/8b").exists()
 
 
+@pytest.mark.slow
 def test_training_ends_early_where_validation_does_not_improve(tmp_path: Path) -> None:
     overrides = ("profiles.laptop.train-8b.learning_rate=0.05", "train-8b.num_epochs=9", "train.patience=2", "train.max_loss_jump=100.0")
     folder = make(tmp_path, ROWS[:40], ROWS[40:], *overrides)
-    code, printed = run(folder)
+    code, printed = train_here(folder)
     assert code == 0, printed
     found = report(folder)
     curve = [line.split(",") for line in (folder / "metrics/validation-8b.csv").read_text().splitlines()[1:]]
@@ -77,7 +81,7 @@ def test_training_ends_early_where_validation_does_not_improve(tmp_path: Path) -
 
 def test_packed_examples_are_learnt_in_fewer_rows(tmp_path: Path) -> None:
     overrides = ("profiles.laptop.train-8b.packing=true", "profiles.laptop.train-8b.batch_size=4", "train-8b.num_epochs=1")
-    code, printed = run(make(tmp_path, ROWS, [], *overrides, rows_per_device=4))
+    code, printed = train_here(make(tmp_path, ROWS, [], *overrides, rows_per_device=4))
     assert code == 0, printed
     assert report(tmp_path)["examples"] == 48
     assert report(tmp_path)["steps"] < 48 / 4
