@@ -13,7 +13,7 @@ export DVC_NO_ANALYTICS := 1
 
 run: setup
 	dvc repro
-	python -m stages.evaluate.table
+	python -m tools.table
 
 # two at a time, by files: tests/conftest.py
 PYTEST = pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
@@ -48,7 +48,7 @@ check-real: setup
 # make review REV=main: this working tree against a revision, as Markdown with pictures in review/
 REV ?= HEAD
 review: setup
-	python -m stages.evaluate.review $(REV)
+	python -m tools.review $(REV)
 
 # remake the laptop world (problems, tokenizer, models) and pin its digests in params.yaml
 laptop: setup

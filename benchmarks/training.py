@@ -19,11 +19,11 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
-from stages.plan.mixtures import on_cpu
 from stages.train import arrow, examples, worker
 from stages.train.examples import DATA, Tokens
 from stages.train.order import epoch_order
 from stages.train.params import Params, load
+from tools.plan.mixtures import on_cpu
 
 
 def ours(params: Params, learn: list[Tokens], tokenizer: Any, rows_per_device: int) -> float:

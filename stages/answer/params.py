@@ -1,4 +1,4 @@
-"""The parameters of `answer-teacher`, `answer-base` and `answer`."""
+"""The parameters of `answer-untuned` and `answer`."""
 
 from pathlib import Path
 from typing import Annotated, Literal

@@ -54,7 +54,7 @@ def main() -> None:
         reasons = {reason: count for reason, count in told["rejected"].items() if count}
         raise SystemExit(
             f"filter: got no row of {told['rows']} to train on ({told['validation']} to validate, rejected {reasons}), wanted at least one; {hint}"
-            "look at them with `python -m stages.filter.show`, and at `filter` in params.yaml"
+            "look at them with `python -m tools.show`, and at `filter` in params.yaml"
         )
 
 

@@ -15,7 +15,7 @@ def card(told: dict[str, Any], params: Params) -> str:
     lines = [
         f"# Examples distilled from {params.dataset}",
         "",
-        "Written by `filter`; `python -m stages.filter.show` shows the rows.",
+        "Written by `filter`; `python -m tools.show` shows the rows.",
         "",
         "| | |",
         "| --- | --- |",

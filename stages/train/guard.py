@@ -89,7 +89,7 @@ def machine(params: Params, mixture: Mixture, found: Machine, student: str) -> N
     """The mixture must be one that this machine can execute. On several machines only this one is looked at."""
     fault = first_fault(params, mixture, found)
     if fault:
-        raise SystemExit(f"train-{student}: {fault}, or let `python -m stages.plan {student} --write` write .potstill/mixture-{student}.json anew")
+        raise SystemExit(f"train-{student}: {fault}, or let `python -m tools.plan {student} --write` write .potstill/mixture-{student}.json anew")
 
 
 def first_fault(params: Params, mixture: Mixture, found: Machine) -> str | None:

@@ -1,6 +1,6 @@
 """How a training is executed on this machine. None of it changes the result, so none of it is a parameter.
 
-A file `.potstill/mixture-8b.json` beside the checkpoints, which a person may write (`python -m stages.plan 8b --write`)
+A file `.potstill/mixture-8b.json` beside the checkpoints, which a person may write (`python -m tools.plan 8b --write`)
 and edit; where there is none, the planner is run as a process, so that its code decides no result.
 """
 
@@ -33,7 +33,7 @@ def load(student: str, home: Path) -> Mixture:
     if path.exists():
         text, source = path.read_text(), str(path)
     else:
-        planner = [sys.executable, "-m", "stages.plan", student, "--json"]
+        planner = [sys.executable, "-m", "tools.plan", student, "--json"]
         done = subprocess.run(planner, capture_output=True, text=True, check=False)
         if done.returncode:
             raise SystemExit(f"train-{student}: the planner found no way to run this training here:\n{done.stderr.strip()}")
@@ -43,5 +43,5 @@ def load(student: str, home: Path) -> Mixture:
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'all'}: {e['msg']}, got {e['input']!r}" for e in error.errors())
         raise SystemExit(
-            f"train-{student}: {source} is no mixture: {faults}; remove it, or write it anew with `python -m stages.plan {student} --write`"
+            f"train-{student}: {source} is no mixture: {faults}; remove it, or write it anew with `python -m tools.plan {student} --write`"
         ) from None

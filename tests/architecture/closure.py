@@ -1,6 +1,6 @@
 """Which first-party files a stage executes: the import closure of the module after `-m`.
 
-`python -m tests.architecture.closure` writes them into dvc.yaml.
+dvc.yaml names a folder where the stage runs all of its files. `python -m tests.architecture.closure` writes it.
 """
 
 import ast
@@ -43,6 +43,25 @@ def closure(module: str) -> set[str]:
     return found
 
 
+def folded(files: set[str]) -> list[str]:
+    """The files, less those of folders that are among them whole, and these folders."""
+    folders = {parent for file in files for parent in Path(file).parents if len(parent.parts) > 1 and contents(parent) <= files}
+    outermost = {folder for folder in folders if folder.parent not in folders}
+    rest = {file for file in files if not folders & set(Path(file).parents)}
+    return sorted({folder.as_posix() for folder in outermost} | rest)
+
+
+def unfolded(listed: set[str]) -> set[str]:
+    """The files that dvc.yaml lists, those of its folders one by one."""
+    return set().union(*(contents(Path(name)) if (ROOT / name).is_dir() else {name} for name in listed))
+
+
+def contents(folder: Path) -> set[str]:
+    """All files of a folder that DVC would see change, but for empty ones."""
+    found = (path for path in (ROOT / folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return {path.relative_to(ROOT).as_posix() for path in found if path.stat().st_size}
+
+
 def main() -> None:
     yaml, path = YAML(), ROOT / "dvc.yaml"
     yaml.width = 200
@@ -50,7 +69,7 @@ def main() -> None:
     document = yaml.load(path)
     for stage in document["stages"].values():
         module = stage["cmd"].split()[3]
-        stage["deps"] = [dep for dep in stage["deps"] if not dep.endswith(".py")] + sorted(closure(module))
+        stage["deps"] = [dep for dep in stage["deps"] if not dep.startswith("stages/")] + folded(closure(module))
     yaml.dump(document, path)
 
 

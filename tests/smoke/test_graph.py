@@ -13,7 +13,7 @@ from tests.smoke.conftest import NUM_GUARD, NUM_TEST, NUM_TRAIN, SECRETS, run
 
 TRAINING = {"train-8b", "train-70b"}
 STUDENTS = {"answer@8b", "answer@70b"}
-ASKING = {"generate", "score", "answer-teacher", "answer-base@8b", "answer-base@70b", *STUDENTS}
+ASKING = {"generate", "score", *(f"answer-untuned@{model}" for model in ("teacher", "base-8b", "base-70b")), *STUDENTS}
 ALL = {"prompts", "filter", "evaluate", *ASKING, *TRAINING}
 
 
@@ -162,7 +162,7 @@ def test_metrics_and_params_have_short_names(clone: Path) -> None:
 def test_a_review_shows_the_change_and_every_plot(restored: Path) -> None:
     set_params(restored, "evaluate.confidence=0.9")
     assert repro(restored) == {"evaluate"}
-    done = run(restored, "python", "-m", "stages.evaluate.review", "HEAD")
+    done = run(restored, "python", "-m", "tools.review", "HEAD")
     assert done.returncode == 0, done.stderr
     review = restored / "review"
     assert "| evaluate.confidence | 0.95 | 0.9 |" in (review / "review.md").read_text()
@@ -173,7 +173,7 @@ def test_a_review_shows_the_change_and_every_plot(restored: Path) -> None:
 
 
 def test_the_result_table_is_printed(restored: Path) -> None:
-    done = run(restored, "python", "-m", "stages.evaluate.table", "--markdown")
+    done = run(restored, "python", "-m", "tools.table", "--markdown")
     assert done.returncode == 0, done.stderr
     assert "| model | asked | score % | 95 % interval | unreadable % | cut off % |" in done.stdout
     assert "| 70b plain | teacher cot |" in done.stdout

@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from stages.plan.mixtures import on_cpu
 from tests.smoke.conftest import ENVIRONMENT, NUM_TRAIN
+from tools.plan.mixtures import on_cpu
 
 pytestmark = pytest.mark.slow
 

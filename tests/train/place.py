@@ -10,9 +10,9 @@ from typing import Any
 
 from dvc.utils.hydra import apply_overrides
 
-from stages.plan.mixtures import on_cpu
 from tests.architecture.closure import ROOT
 from tests.here import run_here
+from tools.plan.mixtures import on_cpu
 
 BASE = ROOT / "data/laptop/models/base-8b"
 

@@ -7,11 +7,11 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from stages.plan.mixtures import on_cpu
 from stages.train.arguments import accumulation, launch_command, needs_launcher, to_lora_config, to_model_arguments, to_sft_config
 from stages.train.mixture import Mixture
 from stages.train.params import Params, load
 from tests.architecture.closure import ROOT
+from tools.plan.mixtures import on_cpu
 
 
 @pytest.fixture

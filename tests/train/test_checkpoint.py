@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from stages.plan.mixtures import on_cpu
 from stages.train import checkpoint
 from stages.train.checkpoint import abandoned, begun, decisive, fits, folder, latest
 from stages.train.params import load
 from tests.architecture.closure import ROOT
+from tools.plan.mixtures import on_cpu
 
 
 def test_the_last_whole_checkpoint_is_taken(tmp_path: Path) -> None:

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from transformers import AutoTokenizer
 
-from stages.plan.mixtures import on_cpu
 from stages.train import guard
 from stages.train.examples import IGNORED, Tokens
 from stages.train.mixture import Mixture
 from stages.train.params import Params, load
 from tests.architecture.closure import ROOT
+from tools.plan.mixtures import on_cpu
 
 END = 9
 A100 = guard.Machine((8, 0), 8, 10**12, frozenset({"deepspeed", "flash_attn", "liger_kernel", "bitsandbytes"}), has_compiler=True)
@@ -120,7 +120,7 @@ def test_what_the_machine_cannot_execute_is_refused(
 ) -> None:
     with pytest.raises(SystemExit, match=f"^train-8b: .*{message}") as refused:
         guard.machine(with_profile(params, **changes), mixture(**asked), machine, "8b")
-    assert str(refused.value).endswith("or let `python -m stages.plan 8b --write` write .potstill/mixture-8b.json anew")
+    assert str(refused.value).endswith("or let `python -m tools.plan 8b --write` write .potstill/mixture-8b.json anew")
 
 
 def test_quantized_weights_need_bitsandbytes_and_are_not_parted(params: Params) -> None:

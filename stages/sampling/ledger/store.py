@@ -52,7 +52,7 @@ class Ledger:
         except sqlite3.DatabaseError as error:
             raise SystemExit(
                 f"ledger {self.path}: {error}; {cost}. If the disk is full, free some space and run the same command again: only what is missing is asked. "
-                "`python -m stages.sampling.ledger verify` tells whether the file is whole."
+                "`python -m tools.ledger verify` tells whether the file is whole."
             ) from error
 
     @contextmanager

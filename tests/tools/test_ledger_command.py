@@ -19,7 +19,7 @@ STUDENT = Model("vllm", "models/8b", "abc", "auto", None, None)
 
 def command(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
     environment = {"PYTHONPATH": str(ROOT), "DVC_ROOT": str(root), "PATH": ""}
-    return subprocess.run([sys.executable, "-m", "stages.sampling.ledger", *words], env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run([sys.executable, "-m", "tools.ledger", *words], env=environment, capture_output=True, text=True, check=False)
 
 
 def key(number: int) -> bytes:

@@ -14,11 +14,11 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from stages.plan import memory
-from stages.plan.mixtures import on_cpu
-from stages.plan.shapes import SHAPES, Shape, parameters
 from stages.train.params import ProfileStudent, load
 from tests.architecture.closure import ROOT
+from tools.plan import memory
+from tools.plan.mixtures import on_cpu
+from tools.plan.shapes import SHAPES, Shape, parameters
 
 SMALL = Shape(vocabulary=1024, hidden=256, intermediate=896, layers=4, heads=8, kv_heads=2, head_size=32, tied=False)
 # GB of each GPU with 8 of them: none, ZeRO-1, ZeRO-2, ZeRO-3, LoRA + ZeRO-2, LoRA + ZeRO-3

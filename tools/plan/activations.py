@@ -1,8 +1,8 @@
 """Bytes that a forward pass of transformers' Llama keeps for the backward pass, as real models of its code hold them."""
 
-from stages.plan.shapes import Shape, linears
 from stages.train.mixture import Mixture
 from stages.train.params import ProfileStudent
+from tools.plan.shapes import Shape, linears
 
 # Linear layers that read one tensor, which is kept once for all of them; o_proj's is the attention's output, kept anyhow.
 SOURCES = {"q_proj": "attention", "k_proj": "attention", "v_proj": "attention", "gate_proj": "mlp", "up_proj": "mlp", "down_proj": "product"}

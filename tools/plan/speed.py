@@ -1,12 +1,12 @@
 """How long a training takes: an estimate, from arithmetic and traffic that do not overlap."""
 
-from stages.plan import gpus
-from stages.plan.activations import width
-from stages.plan.gpus import Gpu
-from stages.plan.memory import trainable
-from stages.plan.shapes import Shape, parameters
 from stages.train.mixture import Mixture
 from stages.train.params import ProfileStudent
+from tools.plan import gpus
+from tools.plan.activations import width
+from tools.plan.gpus import Gpu
+from tools.plan.memory import trainable
+from tools.plan.shapes import Shape, parameters
 
 # Share of the peak that dense training of Llama-like models reaches; published figures lie between 0.38 and 0.55
 # (Llama 3, arXiv 2407.21783, table 4: 0.38 to 0.43; Megatron-LM, arXiv 2205.05198, table 5: 0.42 to 0.56).

@@ -2,11 +2,11 @@
 
 from typing import NamedTuple
 
-from stages.plan import mixtures, shapes
-from stages.plan.gpus import Gpu
-from stages.plan.mixtures import Plan
-from stages.plan.shapes import Shape
 from stages.train.params import ProfileStudent
+from tools.plan import mixtures, shapes
+from tools.plan.gpus import Gpu
+from tools.plan.mixtures import Plan
+from tools.plan.shapes import Shape
 
 COLUMNS = ("weights", "gradients", "optimizer", "activat.", "logits", "other", "peak")
 

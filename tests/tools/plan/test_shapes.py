@@ -7,8 +7,8 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from stages.plan.shapes import SHAPES, find, from_config, lora_parameters, parameters
 from tests.architecture.closure import ROOT
+from tools.plan.shapes import SHAPES, find, from_config, lora_parameters, parameters
 
 LINEARS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 

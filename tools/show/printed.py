@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from stages.filter.drawn import Row
+from tools.show.drawn import Row
 
 SHORT, LONG = 400, 2400  # characters of a question and of a reply in the terminal
 LABEL = 11  # columns

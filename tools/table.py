@@ -1,4 +1,4 @@
-"""Print the result tables of metrics/evaluate.json: `python -m stages.evaluate.table [--markdown]`."""
+"""Print the result tables of metrics/evaluate.json: `python -m tools.table [--markdown]`."""
 
 import argparse
 import json

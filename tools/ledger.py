@@ -1,4 +1,4 @@
-"""What is in the ledger, and what may be done with it: `python -m stages.sampling.ledger --help`."""
+"""What is in the ledger, and what may be done with it: `python -m tools.ledger --help`."""
 
 import argparse
 import sqlite3
@@ -19,7 +19,7 @@ ROWS_PER_BATCH = 50_000
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m stages.sampling.ledger", description="The ledger of finished replies.")
+    parser = argparse.ArgumentParser(prog="python -m tools.ledger", description="The ledger of finished replies.")
     commands = parser.add_subparsers(dest="command", required=True)
     selecting = argparse.ArgumentParser(add_help=False)
     selecting.add_argument("--model", help="replies of this model alone")

@@ -1,4 +1,4 @@
-"""What the filter kept and rejected, in the terminal or as a page: `python -m stages.filter.show --help`."""
+"""What the filter kept and rejected, in the terminal or as a page: `python -m tools.show --help`."""
 
 import argparse
 import sys
@@ -10,8 +10,8 @@ import orjson
 from rich.console import Console
 from rich.text import Text
 
-from stages.filter.drawn import Row, draw, evenly, kept, open_or_stop, rejected
-from stages.filter.printed import harmless, print_counts, print_row
+from tools.show.drawn import Row, draw, evenly, kept, open_or_stop, rejected
+from tools.show.printed import harmless, print_counts, print_row
 
 METRICS = Path("metrics/filter.json")
 REJECTED = Path("data/filtered/rejected.jsonl")
@@ -50,7 +50,7 @@ def main(arguments: list[str], root: Path) -> None:
 
 
 def read_arguments(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m stages.filter.show", description="Show what the filter kept and rejected, a random sample of it.")
+    parser = argparse.ArgumentParser(prog="python -m tools.show", description="Show what the filter kept and rejected, a random sample of it.")
     parser.add_argument("--reason", nargs="+", default=[], metavar="R", help="rows rejected for these reasons; without it for any")
     parser.add_argument("--kept", action="store_true", help="kept examples: prompt and target")
     parser.add_argument("--id", help="every sample of this row, kept or rejected, whole")

@@ -1,6 +1,6 @@
 """The review's tables from DVC's own JSON."""
 
-from stages.evaluate.review import leaves, metric_row, table
+from tools.review import leaves, metric_row, table
 
 
 def test_leaves_are_named_below_their_file_and_sorted() -> None:

@@ -2,11 +2,11 @@
 
 from typing import NamedTuple
 
-from stages.plan import activations
-from stages.plan.activations import width
-from stages.plan.shapes import Shape, embeddings, linears, lora_parameters, parameters
 from stages.train.mixture import Mixture
 from stages.train.params import ProfileStudent
+from tools.plan import activations
+from tools.plan.activations import width
+from tools.plan.shapes import Shape, embeddings, linears, lora_parameters, parameters
 
 TILE = (4096, 32768)  # tokens and words of the logits that TRL's fused head holds at once (trl/kernels/chunked_logprob.py, trl/trainer/utils.py)
 BUCKET = 500_000_000  # elements that DeepSpeed reduces at once (its reduce_bucket_size)

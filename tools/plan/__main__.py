@@ -1,4 +1,4 @@
-"""Which way of executing a training fits the GPUs, how long it takes, and which is best: `python -m stages.plan 70b --gpus 8 --gpu-memory 80`.
+"""Which way of executing a training fits the GPUs, how long it takes, and which is best: `python -m tools.plan 70b --gpus 8 --gpu-memory 80`.
 
 Needs neither weights nor GPU nor network. `python -m stages.train` asks it with --json, unless --write kept its answer in a file.
 """
@@ -10,11 +10,11 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from stages.plan import gpus, memory, mixtures, shapes
-from stages.plan.gpus import Gpu
-from stages.plan.report import Case, plans_of, print_case, print_plans, recommendation, what_would_fit
 from stages.train.mixture import Mixture
 from stages.train.params import ProfileStudent, load
+from tools.plan import gpus, memory, mixtures, shapes
+from tools.plan.gpus import Gpu
+from tools.plan.report import Case, plans_of, print_case, print_plans, recommendation, what_would_fit
 
 
 def main(arguments: list[str]) -> None:
@@ -44,7 +44,7 @@ def main(arguments: list[str]) -> None:
 
 
 def read_arguments(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m stages.plan", description="Plan the training of a student; what is not named comes from params.yaml.")
+    parser = argparse.ArgumentParser(prog="python -m tools.plan", description="Plan the training of a student; what is not named comes from params.yaml.")
     parser.add_argument("student", choices=("8b", "70b"))
     parser.add_argument("--gpus", type=int, help="their number; without it those of this machine")
     parser.add_argument("--gpu-memory", type=float, help="GB (1e9 bytes) of each")

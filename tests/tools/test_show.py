@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from stages.filter.drawn import Row, draw, evenly
-from stages.filter.printed import excerpt, harmless, places
-from stages.filter.show import main
+from tools.show.__main__ import main
+from tools.show.drawn import Row, draw, evenly
+from tools.show.printed import excerpt, harmless, places
 
 WRONG = Row("p1", 0, "answer", "wrong", "got 20, the reference is 19", "19", "12 + 7?", "19", "12 + 7 = 20.\n\n#### 20")
 NEAR = Row("p2", 1, "duplicate", "near_duplicate", "0.93 of its words are in another", "p9", "3 + 4?", "", "3 + 4 = 7. #### 7")

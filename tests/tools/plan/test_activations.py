@@ -10,12 +10,12 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from stages.plan import activations
-from stages.plan.mixtures import on_cpu
-from stages.plan.shapes import Shape, linears
 from stages.train.mixture import Mixture
 from stages.train.params import ProfileStudent, load
 from tests.architecture.closure import ROOT
+from tools.plan import activations
+from tools.plan.mixtures import on_cpu
+from tools.plan.shapes import Shape, linears
 
 SMALL = Shape(vocabulary=1024, hidden=256, intermediate=896, layers=4, heads=8, kv_heads=2, head_size=32, tied=False)
 LINEARS = list(linears(SMALL))

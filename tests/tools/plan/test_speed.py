@@ -2,12 +2,12 @@
 
 import pytest
 
-from stages.plan.gpus import GPUS
-from stages.plan.mixtures import on_cpu
-from stages.plan.shapes import SHAPES, parameters
-from stages.plan.speed import EFFICIENCY, flops_per_token, step_seconds
 from stages.train.params import ProfileStudent, load
 from tests.architecture.closure import ROOT
+from tools.plan.gpus import GPUS
+from tools.plan.mixtures import on_cpu
+from tools.plan.shapes import SHAPES, parameters
+from tools.plan.speed import EFFICIENCY, flops_per_token, step_seconds
 
 SHAPE, GPU = SHAPES["Llama-3.1-8B"], GPUS["A100-80"]
 

@@ -3,12 +3,12 @@
 import importlib.util
 from typing import NamedTuple
 
-from stages.plan import gpus, memory, speed
-from stages.plan.gpus import Gpu
-from stages.plan.memory import Memory
-from stages.plan.shapes import Shape
 from stages.train.mixture import Mixture
 from stages.train.params import ProfileStudent
+from tools.plan import gpus, memory, speed
+from tools.plan.gpus import Gpu
+from tools.plan.memory import Memory
+from tools.plan.shapes import Shape
 
 MARGIN = 0.1  # of the GPU's memory stays free: fragments, and rows longer than most
 TIE = 0.02  # of the time: within it the smaller memory wins

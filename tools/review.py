@@ -1,4 +1,4 @@
-"""Review the working tree against a git revision: `python -m stages.evaluate.review main`.
+"""Review the working tree against a git revision: `python -m tools.review main`.
 
 Writes review/review.md with the changed params, the metrics before and after, and every plot as a PNG.
 Needs git alone: metrics and plots are in it, no DVC cache or remote is asked.

@@ -9,10 +9,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from stages.plan import gpus
-from stages.plan.__main__ import main, slots
 from stages.train.mixture import Mixture, load
 from tests.architecture.closure import ROOT
+from tools.plan import gpus
+from tools.plan.__main__ import main, slots
 
 
 @pytest.fixture(autouse=True)
