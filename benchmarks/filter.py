@@ -97,8 +97,8 @@ def by_rule(folder: Path) -> None:
     """Those that need a library for each row by what they add to reading; the others by their expression."""
     params = load_from(folder, ON)
     batch = next(completions_with_prompts(folder / "data/prompts/train.jsonl", folder / "data/completions/completions.jsonl", BATCH))
-    off = ["filter.answer.contradiction=false", "filter.private=none", "filter.chain.steps=false", "filter.chain.length_tolerance=0.0"]
-    off += ["filter.chain.lost_entities=false", "filter.chain.faithful=0.0"]
+    off = ["filter.answer.contradiction=false", "filter.private=none", "filter.chain_of_density.steps=false", "filter.chain_of_density.length_tolerance=0.0"]
+    off += ["filter.chain_of_density.lost_entities=false", "filter.chain_of_density.faithful=0.0"]
     bare = load_from(folder, off)
     reading = timed(lambda: read_batch(batch, bare))
     print("\n| rule | µs a row |\n| --- | --- |")

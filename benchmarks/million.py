@@ -25,7 +25,7 @@ def make(folder: Path, count: int) -> None:
     """A working folder with a data set of `count` train questions."""
     copy_settings(folder, *OVERRIDES)
     set_dataset(folder, "laptop-math", "files.train=train.parquet")
-    shutil.copytree("data/guard", folder / "data/guard")
+    shutil.copytree("data/retention", folder / "data/retention")
     rows = folder / "data/sets/laptop-math/rows"
     rows.mkdir(parents=True)
     for split in ("validation", "test"):

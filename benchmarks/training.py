@@ -23,7 +23,7 @@ from stages.train import arrow, examples, worker
 from stages.train.examples import DATA, Tokens
 from stages.train.order import epoch_order
 from stages.train.params import Params, load
-from tools.plan.mixtures import on_cpu
+from tools.plan.candidates import on_cpu
 
 
 def ours(params: Params, learn: list[Tokens], tokenizer: Any, rows_per_device: int) -> float:

@@ -16,12 +16,12 @@ WEIGHTS = {"full": "model.safetensors", "lora": "adapter_model.safetensors"}
 ROWS = examples(116)
 
 
-def train(method: str, **mixture: int | bool) -> tuple[dict, list[float]]:
+def train(method: str, **parallelism: int | bool) -> tuple[dict, list[float]]:
     """Saved weights and the loss of every step."""
     with tempfile.TemporaryDirectory() as name:
         overrides = (f"profiles.laptop.train-8b.method={method}", "train-8b.num_epochs=2", "train.log_every_steps=1")
         folder = make(Path(name), ROWS[:100], ROWS[100:], *overrides)
-        execute(folder, **mixture)
+        execute(folder, **parallelism)
         code, printed = run(folder)
         if code:
             raise SystemExit(printed)
@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--processes", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--offload", action="store_true", help="of the optimizer, and under ZeRO-3 of the weights; compiles cpu_adam for minutes")
     asked = parser.parse_args()
-    print("| method | mixture | processes | weights | loss |\n|---|---|---|---|---|")
+    print("| method | parallelism | processes | weights | loss |\n|---|---|---|---|---|")
     for method in WEIGHTS:
         weights, curve = train(method)
         for processes in asked.processes:

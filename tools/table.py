@@ -37,7 +37,9 @@ def main() -> None:
         Table("Paired differences", ("first", "against", "points", interval, "p"), [comparison_row(row) for row in report["comparisons"]]),
         Table("Questions until a student has paid", ("student", "against", "spent", "questions"), [*map(break_even_row, report["break_even"])]),
         Table(
-            "Forgetting: other tasks, asked of base and student", ("student", "base %", "student %", "lost", interval, ""), [*map(guard_row, report["guard"])]
+            "Forgetting: other tasks, asked of base and student",
+            ("student", "base %", "student %", "lost", interval, ""),
+            [*map(retention_row, report["retention"])],
         ),
     ]
     for table in tables:
@@ -111,7 +113,7 @@ def in_words(cost: float | None, form: str) -> str:
     return "unknown" if cost is None else format(cost, form)
 
 
-def guard_row(row: dict[str, Any]) -> tuple[str, ...]:
+def retention_row(row: dict[str, Any]) -> tuple[str, ...]:
     interval = " to ".join(f"{100 * bound:+.1f}" for bound in row["interval"])
     shares = percent(row[f"base-{row['student']}"]), percent(row[row["student"]])
     return row["student"], *shares, f"{100 * row['drop']:+.1f}", interval, "REGRESSION" if row["regression"] else ""

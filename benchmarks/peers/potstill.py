@@ -8,10 +8,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from stages.sampling.asking import ask, replies, survey
 from stages.sampling.ledger.store import Ledger
 from stages.sampling.limits import Budget, Limits
 from stages.sampling.request import Model, Request
+from stages.sampling.runner import ask, estimate, replies
 
 address, count, concurrency, folder = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])
 os.environ |= {"OPENAI_BASE_URL": address, "OPENAI_API_KEY": "none"}
@@ -34,11 +34,11 @@ if not (folder / "ledger.sqlite").exists():
 
 start, cpu = time.perf_counter(), time.process_time()
 ledger = Ledger(folder / "ledger.sqlite")
-plan = survey(MODEL, requests, ledger)
+batch = estimate(MODEL, requests, ledger)
 asking = time.perf_counter()
-ask(plan, LIMITS, ledger, **({"load": load} if load else {}))
+ask(batch, LIMITS, ledger, **({"load": load} if load else {}))
 asking = time.perf_counter() - asking
-assert sum(reply.finish_reason == "stop" for _, reply in replies(plan, ledger)) == count
+assert sum(reply.finish_reason == "stop" for _, reply in replies(batch, ledger)) == count
 seconds = time.perf_counter() - start
 print(
     json.dumps({"seconds": seconds, "asking": asking, "cpu": time.process_time() - cpu, "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024})

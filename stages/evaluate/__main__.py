@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.evaluate.arms import STUDENTS, Arm, arms_of, cost_of, describe, mean, paid_back, paired, pairs, rounded
-from stages.evaluate.guard import guard
+from stages.evaluate.forgetting import forgetting
 from stages.evaluate.labels import baselines, confusion
 from stages.evaluate.measures import measure_name, normalised
 from stages.evaluate.params import load
@@ -23,11 +23,11 @@ METRICS = Path("metrics")
 def main() -> None:
     params = load()
     prompts = read_prompts(Path(f"data/prompts/{params.split}.jsonl"))
-    completions = {model: read_completions(Path(f"data/answers/{model}.jsonl")) for model in MODELS}
+    completions = {model: read_completions(Path(f"data/predictions/{model}.jsonl")) for model in MODELS}
     arms = [arm for model in MODELS for arm in arms_of(model, of_split(completions[model], params.split), prompts, params)]
-    asked = [prompt for prompt in read_prompts(Path("data/prompts/guard.jsonl")) if TASKS[prompt.task].is_right]
-    on_guard = {model: of_split(completions[model], "guard") for model in MODELS}
-    guarded = [guard(student, on_guard, asked, params) for student in STUDENTS] if asked else []
+    asked = [prompt for prompt in read_prompts(Path("data/prompts/retention.jsonl")) if TASKS[prompt.task].is_right]
+    on_retention = {model: of_split(completions[model], "retention") for model in MODELS}
+    retained = [forgetting(student, on_retention, asked, params) for student in STUDENTS] if asked else []
     spent = json.loads((METRICS / "generate.json").read_text())["generate"]["cost"]
     costs = {arm.name: cost_of(arm, params) for arm in arms}
     report: dict[str, Any] = {"task": prompts[0].task, "measure": measure_name(prompts[0].task), "rows": len(prompts)}
@@ -35,17 +35,17 @@ def main() -> None:
         report |= chance(prompts)
     for arm in arms:
         report.setdefault(arm.model, {})[arm.how] = mean(arm.measured.scores)
-    report["forgetting"] = {row["student"]: row["drop"] for row in guarded}
+    report["forgetting"] = {row["student"]: row["drop"] for row in retained}
     report |= {
         "arms": [describe(arm, costs[arm.name], params.evaluate) for arm in arms],
         "comparisons": [paired(first, second, params.evaluate) for first, second in pairs(arms)],
-        "guard": guarded,
+        "retention": retained,
         "break_even": paid_back(arms, costs, spent, params),
     }
     write(report, arms, costs, prompts)
-    for row in guarded:
+    for row in retained:
         if row["regression"]:
-            print(f"evaluate: regression: {row['student']} lost {row['drop']:.1%} on the guard set, more than evaluate.max_forgetting", file=sys.stderr)
+            print(f"evaluate: regression: {row['student']} lost {row['drop']:.1%} on the retention set, more than evaluate.max_forgetting", file=sys.stderr)
 
 
 def of_split(completions: list[Completion], split: str) -> list[Completion]:

@@ -1,4 +1,4 @@
-"""Stand-ins for the quality of a reply in a conversation, until there is a judge: likeness to the reference, and faults."""
+"""Stand-ins for the quality of a reply in a conversation, until there is a judge: likeness to the reference, and row_rules."""
 
 import re
 

@@ -14,7 +14,7 @@ class Section(BaseModel):
 class Evaluate(Section):
     entities: str  # of summaries: "rule", or the name of an installed spaCy model
     length_tolerance: Annotated[float, Field(ge=0)]  # a summary complies within this share of the words asked for
-    max_forgetting: Annotated[float, Field(ge=0, le=1)]  # of accuracy on the guard set; a larger drop is a regression
+    max_forgetting: Annotated[float, Field(ge=0, le=1)]  # of accuracy on the retention set; a larger drop is a regression
     training_cost: dict[Literal["train-8b", "train-70b"], Annotated[float, Field(ge=0)] | None]  # in the currency of the prices; None: not known
     confidence: Annotated[float, Field(gt=0, lt=1)]  # of every interval
     num_resamples: Annotated[int, Field(ge=1000)]  # of the bootstrap
@@ -43,7 +43,7 @@ def load() -> Params:
     priced = {name: profile[name] for name in ("teacher", "base-8b", "base-70b")}
     bound = {
         "evaluate": document["evaluate"],
-        "split": document["answer"]["split"],
+        "split": document["predict"]["split"],
         "answer_format": profile["prompts"]["answer_format"],
         "summary_words": profile["prompts"]["summary_words"],
         "bare_number": document["read"]["bare_number"],

@@ -12,11 +12,11 @@ from typing import BinaryIO
 import polars as pl
 
 from stages.filter.agreement import votes
-from stages.filter.among import weigh
 from stages.filter.card import card
+from stages.filter.cross_row_rules import apply
 from stages.filter.likely_mark import likely_mark
 from stages.filter.params import Params, load
-from stages.filter.parts import read_and_judge
+from stages.filter.processes import read_and_apply_rules
 from stages.filter.report import report, write_report
 from stages.filter.rules import RULES
 
@@ -33,9 +33,9 @@ def main() -> None:
     shutil.rmtree(SCRATCH, ignore_errors=True)
     SCRATCH.mkdir(parents=True)
     log = timed()
-    rows = votes(with_scores(read_and_judge(params, SCRATCH), params))
+    rows = votes(with_scores(read_and_apply_rules(params, SCRATCH), params))
     log(f"{len(rows):,} rows read, {len(rows) - rows['reason'].null_count():,} rejected by themselves")
-    found, leaked = weigh(rows.filter(pl.col("reason").is_null()), params, SCRATCH, log)
+    found, leaked = apply(rows.filter(pl.col("reason").is_null()), params, SCRATCH, log)
     verdicts = rows.select("row", "reason").update(found.select("row", "reason"), on="row")
     rows = rows.with_columns(reason=verdicts["reason"])
     told = report(rows, leaked, params)

@@ -18,9 +18,9 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from stages.filter.near import bounded_jaccard
+from stages.filter.near_duplicates import bounded_jaccard
 from stages.filter.ngrams import BLOCK, Sets, distinct, ngram_hashes, outlines, words
-from stages.filter.prefix import RANK_BITS, block_prefixes, can_be_near, prefixes, rarity
+from stages.filter.prefix_filter import RANK_BITS, block_prefixes, can_be_near, prefixes, rarity
 
 NUMBER = r"\d+(?:[.,]\d+)*"
 TABLE_BITS = 24
@@ -171,11 +171,11 @@ def similar_questions(texts: pl.Series, ours: pl.Series, questions: Questions, s
     sets = word_sets(texts, ours)
     outline = outlines(sets)
     met = np.sort(block_prefixes(sets, 0, len(ours), similar, questions.rarity, questions.row_bits))  # sorted, to look up faster
-    found = [pl.DataFrame(schema={"at": pl.UInt32, "test": pl.UInt32, "jaccard": pl.Float64})]
+    found = [pl.DataFrame(schema={"at": pl.UInt32, "test": pl.UInt32, "similarity": pl.Float64})]
     for at, test in meetings(met, sets.sizes, questions, similar):
         exact = bounded_jaccard((sets, questions.sets), (outline, questions.outline), at, test, similar)
-        found.append(pl.DataFrame({"at": at, "test": test, "jaccard": exact}, schema=found[0].schema).filter(pl.col("jaccard") >= similar))
-    best = pl.concat(found).sort("at", "jaccard", "test", descending=[False, True, False]).unique("at", keep="first", maintain_order=True)
+        found.append(pl.DataFrame({"at": at, "test": test, "similarity": exact}, schema=found[0].schema).filter(pl.col("similarity") >= similar))
+    best = pl.concat(found).sort("at", "similarity", "test", descending=[False, True, False]).unique("at", keep="first", maintain_order=True)
     return best.select("at", "test", matched=questions.texts.gather(best["test"]))
 
 

@@ -30,7 +30,7 @@ class Answer(Section):
     overlong: Annotated[float, Field(ge=0)]  # times prompts.max_words; 0 is off
 
 
-class Chain(Section):
+class ChainOfDensity(Section):
     steps: bool  # all of the summaries that were asked for
     length_tolerance: Annotated[float, Field(ge=0)]  # share over profiles.*.prompts.summary_words; 0 is off
     lost_entities: bool  # no summary has fewer entities than the one before
@@ -86,7 +86,7 @@ class Filter(Section):
     validation_share: Annotated[float, Field(ge=0, lt=1)]  # of the prompts
     reply: Reply
     answer: Answer
-    chain: Chain
+    chain_of_density: ChainOfDensity
     private: Literal["reject", "report", "none"]  # e-mail addresses, phone and card numbers, keys
     agreement: Agreement
     choose: Choose

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import polars as pl
 
 from stages.filter.batches import PLAIN
-from stages.filter.chain import chain_faults
+from stages.filter.chain_of_density import chain_faults
 from stages.filter.params import Params
 from stages.filter.private import private_data
 from stages.filter.reasoning import contradiction

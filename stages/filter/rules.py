@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from stages.filter import faults
+from stages.filter import row_rules
 from stages.filter.params import Params
 
 
@@ -22,7 +22,7 @@ class Rule(NamedTuple):
 
 
 class TableRule(NamedTuple):
-    """About rows among others: stages/filter/among.py."""
+    """About rows among others: stages/filter/cross_row_rules.py."""
 
     group: str
     reason: str
@@ -38,27 +38,27 @@ def by_reference(params: Params) -> bool:
 
 
 ROW_RULES = (
-    Rule("reply", "unanswered", always, faults.unanswered),
-    Rule("reply", "content_filter", always, faults.content_filter),
-    Rule("reply", "cut_off", always, faults.cut_off),
-    Rule("reply", "empty", always, faults.empty),
-    Rule("reply", "refusal", lambda params: params.filter.reply.refusal, faults.refusal),
-    Rule("reply", "language", lambda params: params.filter.reply.language, faults.language),
-    Rule("reply", "degenerate", lambda params: params.filter.reply.repetition < 1 or params.filter.reply.word_length > 0, faults.degenerate),
-    Rule("reply", "echo", lambda params: params.filter.reply.echo < 1, faults.echo),
-    Rule("reply", "leak", lambda params: params.filter.reply.leak_words > 0, faults.leak),
-    Rule("reply", "scaffolding", lambda params: params.filter.reply.scaffolding, faults.scaffolding),
-    Rule("answer", "outside_labels", always, faults.outside_labels),
-    Rule("answer", "unreadable", always, faults.unreadable),
-    Rule("answer", "wrong", by_reference, faults.wrong),
-    Rule("answer", "contradiction", lambda params: params.filter.answer.contradiction, faults.contradiction),
-    Rule("answer", "no_reasoning", always, faults.no_reasoning),
-    Rule("answer", "overlong", lambda params: params.filter.answer.overlong > 0, faults.overlong),
-    Rule("summary", "missing_steps", lambda params: params.filter.chain.steps, faults.missing_steps),
-    Rule("summary", "long_summary", lambda params: params.filter.chain.length_tolerance > 0, faults.long_summary),
-    Rule("summary", "lost_entities", lambda params: params.filter.chain.lost_entities, faults.lost_entities),
-    Rule("summary", "unfaithful", lambda params: params.filter.chain.faithful > 0, faults.unfaithful),
-    Rule("private", "private", lambda params: params.filter.private == "reject", faults.private),
+    Rule("reply", "unanswered", always, row_rules.unanswered),
+    Rule("reply", "content_filter", always, row_rules.content_filter),
+    Rule("reply", "cut_off", always, row_rules.cut_off),
+    Rule("reply", "empty", always, row_rules.empty),
+    Rule("reply", "refusal", lambda params: params.filter.reply.refusal, row_rules.refusal),
+    Rule("reply", "language", lambda params: params.filter.reply.language, row_rules.language),
+    Rule("reply", "degenerate", lambda params: params.filter.reply.repetition < 1 or params.filter.reply.word_length > 0, row_rules.degenerate),
+    Rule("reply", "echo", lambda params: params.filter.reply.echo < 1, row_rules.echo),
+    Rule("reply", "leak", lambda params: params.filter.reply.leak_words > 0, row_rules.leak),
+    Rule("reply", "scaffolding", lambda params: params.filter.reply.scaffolding, row_rules.scaffolding),
+    Rule("answer", "outside_labels", always, row_rules.outside_labels),
+    Rule("answer", "unreadable", always, row_rules.unreadable),
+    Rule("answer", "wrong", by_reference, row_rules.wrong),
+    Rule("answer", "contradiction", lambda params: params.filter.answer.contradiction, row_rules.contradiction),
+    Rule("answer", "no_reasoning", always, row_rules.no_reasoning),
+    Rule("answer", "overlong", lambda params: params.filter.answer.overlong > 0, row_rules.overlong),
+    Rule("summary", "missing_steps", lambda params: params.filter.chain_of_density.steps, row_rules.missing_steps),
+    Rule("summary", "long_summary", lambda params: params.filter.chain_of_density.length_tolerance > 0, row_rules.long_summary),
+    Rule("summary", "lost_entities", lambda params: params.filter.chain_of_density.lost_entities, row_rules.lost_entities),
+    Rule("summary", "unfaithful", lambda params: params.filter.chain_of_density.faithful > 0, row_rules.unfaithful),
+    Rule("private", "private", lambda params: params.filter.private == "reject", row_rules.private),
 )
 TABLE_RULES = (
     TableRule("agreement", "minority", lambda params: params.filter.agreement.majority),
@@ -75,7 +75,7 @@ RULES = (*ROW_RULES, *TABLE_RULES)
 OF_REPLIES = ("reply", "answer", "summary")  # these judge what a model wrote, so not the data set's own answers
 
 
-def judge(batch: pl.DataFrame, params: Params) -> pl.DataFrame:
+def apply_rules(batch: pl.DataFrame, params: Params) -> pl.DataFrame:
     """The batch with `reason` and `detail`, null where no rule about single rows is broken."""
     rules = [rule for rule in ROW_RULES if rule.is_on(params) and not (params.filter.labels == "reference" and rule.group in OF_REPLIES)]
     found = batch.select("row", *(rule.fault(params).alias(f"is {rule.reason}") for rule in rules))

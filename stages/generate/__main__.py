@@ -11,10 +11,10 @@ from stages.models.local import check, digest
 from stages.rows.completion import Completion, write_completions
 from stages.rows.prompt import stream_prompts
 from stages.sampling import recorded
-from stages.sampling.asking import Plan, ask, replies, survey
 from stages.sampling.ledger.store import Ledger, default_path
-from stages.sampling.parent import die_with_parent
+from stages.sampling.process_group import die_with_parent
 from stages.sampling.request import Model, Request
+from stages.sampling.runner import Batch, ask, estimate, replies
 
 PROMPTS = Path("data/prompts/train.jsonl")
 
@@ -23,13 +23,13 @@ def main(dry_run: bool) -> None:
     die_with_parent()
     params = load()
     model, ledger = to_model(params), Ledger(default_path())
-    plan = survey(model, lambda: to_requests(params), ledger)
+    batch = estimate(model, lambda: to_requests(params), ledger)
     if dry_run:
         return
-    ask(plan, params.sampling, ledger)
+    ask(batch, params.sampling, ledger)
     counts: Counter[str] = Counter()
-    write_completions(Path("data/completions/completions.jsonl"), to_completions(plan, ledger, counts))
-    report = {"prompts": len(plan.keys) // params.generate.num_samples, "completions": len(plan.keys)}
+    write_completions(Path("data/completions/completions.jsonl"), to_completions(batch, ledger, counts))
+    report = {"prompts": len(batch.keys) // params.generate.num_samples, "completions": len(batch.keys)}
     report |= {name: counts[name] for name in ("stop", "length", "content_filter", "unanswered", "prompt_tokens", "completion_tokens")}
     cost = model.cost(counts["prompt_tokens"], counts["completion_tokens"])
     report |= {"cost": None if cost is None else round(cost, 4)}
@@ -78,9 +78,9 @@ def to_requests(params: Params) -> Iterator[Request]:
             )
 
 
-def to_completions(plan: Plan, ledger: Ledger, counts: Counter[str]) -> Iterator[Completion]:
+def to_completions(batch: Batch, ledger: Ledger, counts: Counter[str]) -> Iterator[Completion]:
     """The replies in prompt order; `counts` adds up their ends and tokens."""
-    for place, reply in replies(plan, ledger):
+    for place, reply in replies(batch, ledger):
         counts[reply.finish_reason] += 1
         counts["prompt_tokens"] += reply.prompt_tokens
         counts["completion_tokens"] += reply.completion_tokens

@@ -8,7 +8,7 @@ from stages.prompts.check import Question, check_rows, normalised, share_positio
 from stages.prompts.params import SETS, Params, load
 from stages.prompts.recorded import Joined, join_recorded, key_of
 from stages.prompts.source import read_rows
-from stages.prompts.word import guard_prompts, word
+from stages.prompts.word import retention_prompts, word
 from stages.rows.prompt import write_prompts
 from stages.tasks.prompts import TASKS
 
@@ -32,17 +32,17 @@ def main() -> None:
         if split not in dataset.splits:
             carve(questions, split, share)
     joined, found = recorded(params, questions["train"])
-    judge_problems(problems, found, questions, params)
+    report_bad_rows(problems, found, questions, params)
     in_train = repeated(questions["test"], questions["train"])
     if in_train:
         print(f"prompts: {len(in_train)} test questions stand in train word for word: {', '.join(in_train[:5])}", file=sys.stderr)
     for split, rows in questions.items():
         write_prompts(OUT / f"{split}.jsonl", (word(question, dataset.task, dataset.system, params) for question in rows))
-    guard = list(guard_prompts(params))
-    write_prompts(OUT / "guard.jsonl", guard)
+    retention = list(retention_prompts(params))
+    write_prompts(OUT / "retention.jsonl", retention)
     with (OUT / "recorded.jsonl").open("w", encoding="utf-8") as file:
         file.writelines(json.dumps({"id": id, "text": text}, ensure_ascii=False) + "\n" for id, text in joined.completions)
-    counts = {split: len(rows) for split, rows in questions.items()} | {"skipped": len(problems), "test_in_train": len(in_train), "guard": len(guard)}
+    counts = {split: len(rows) for split, rows in questions.items()} | {"skipped": len(problems), "test_in_train": len(in_train), "retention": len(retention)}
     if dataset.recorded:
         counts |= {"recorded": len(joined.completions), "recorded_unmatched": len(joined.unmatched)}
     Path("metrics").mkdir(exist_ok=True)
@@ -68,7 +68,7 @@ def recorded(params: Params, train: list[Question]) -> tuple[Joined, list[str]]:
     return joined, joined.problems
 
 
-def judge_problems(skippable: list[str], others: list[str], questions: dict[str, list[Question]], params: Params) -> None:
+def report_bad_rows(skippable: list[str], others: list[str], questions: dict[str, list[Question]], params: Params) -> None:
     """Stop at bad rows or tell that they are skipped, all of them named up to a limit; stop at a split without rows."""
     limit, skip = params.prompts.max_problems_shown, params.dataset.bad_rows == "skip" and not others
     problems, told = skippable + others, f"{SETS / params.name}/dataset.yaml"

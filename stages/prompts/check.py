@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from stages.prompts.params import Dataset
 from stages.prompts.source import Located
-from stages.tasks.prompts import TASKS, Puts
+from stages.tasks.prompts import TASKS, PromptTemplate
 from stages.tasks.wording import Turn
 
 ABSENT = object()
@@ -81,7 +81,7 @@ def to_question(row: dict[str, Any], dataset: Dataset) -> Question | str:
     return checked(task, row, dataset, Question("", turns, fields, answer, solution))
 
 
-def checked(task: Puts, row: dict[str, Any], dataset: Dataset, question: Question) -> Question | str:
+def checked(task: PromptTemplate, row: dict[str, Any], dataset: Dataset, question: Question) -> Question | str:
     column = dataset.columns.get("id")
     problem = task.reference_problem(question.reference, question.fields)
     if problem:

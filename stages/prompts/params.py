@@ -24,7 +24,7 @@ class Profile(Section):
     structured: bool  # hold engines that can to the JSON schema of the reply
     summary_words: Annotated[int, Field(gt=0)]
     num_summaries: Annotated[int, Field(gt=0)]  # of a chain of density
-    guard: str  # the file in data/guard that asks for what must not be forgotten
+    retention: str  # the file in data/retention that asks for what must not be forgotten
 
     @model_validator(mode="after")
     def structure_is_json(self) -> Self:

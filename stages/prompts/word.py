@@ -10,7 +10,7 @@ from stages.rows.prompt import PLAIN, Message, Prompt
 from stages.tasks.prompts import TASKS
 from stages.tasks.wording import Limits
 
-GUARD = Path("data/guard")
+RETENTION = Path("data/retention")
 
 
 def word(question: Question, task: str, system: str, params: Params) -> Prompt:
@@ -38,11 +38,11 @@ def with_system(told: str, turns: list[Message]) -> list[Message]:
     return [Message(role="system", content=told), *turns]
 
 
-def guard_prompts(params: Params) -> Iterator[Prompt]:
-    """The guard set's questions of other tasks than the data set's own, in the plain style."""
-    path = GUARD / params.profile.guard
+def retention_prompts(params: Params) -> Iterator[Prompt]:
+    """The retention set's questions of other tasks than the data set's own, in the plain style."""
+    path = RETENTION / params.profile.retention
     if not path.is_file():
-        raise SystemExit(f"prompts: {path}: got no such file, wanted the questions that the profile's prompts.guard in params.yaml names")
+        raise SystemExit(f"prompts: {path}: got no such file, wanted the questions that the profile's prompts.retention in params.yaml names")
     for line in path.open(encoding="utf-8"):
         row = json.loads(line)
         if row["task"] != params.dataset.task:

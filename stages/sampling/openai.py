@@ -17,7 +17,7 @@ from yarl import URL
 
 from stages.sampling.chat import Fatal, Retry, read_reply, retry_after, to_body
 from stages.sampling.limits import Limits
-from stages.sampling.pace import Concurrency, Pace
+from stages.sampling.rate_limit import Concurrency, RateLimit
 from stages.sampling.request import Model, Reply, Request, unanswered
 
 # Finished replies wait this long to be kept together, so a kill can cost so much.
@@ -44,7 +44,7 @@ class OpenAIEngine:
         self._key = os.environ.get("OPENAI_API_KEY", "")
         self.retries: Counter[str] = Counter()
         self.concurrency = Concurrency(limits.max_concurrency)
-        self._pace = Pace(limits.requests_per_minute, limits.tokens_per_minute)
+        self._rate_limit = RateLimit(limits.requests_per_minute, limits.tokens_per_minute)
         self._answered = answered
         self._lost_in_a_row = 0
 
@@ -97,7 +97,7 @@ class OpenAIEngine:
         for attempt in range(self._limits.max_attempts):
             if attempt:
                 self.retries[kind] += 1
-            await self._pace.wait(len(body) // 4 + request.max_tokens)
+            await self._rate_limit.wait(len(body) // 4 + request.max_tokens)
             try:
                 reply = await self._attempt(session, body)
             except Retry as failed:

@@ -12,10 +12,10 @@ from stages.models.local import check
 from stages.rows.completion import Completion
 from stages.rows.prompt import Prompt, stream_prompts
 from stages.rows.score import Scores, write_scores
-from stages.sampling.asking import Plan, ask, replies, survey
 from stages.sampling.ledger.store import Ledger, default_path
-from stages.sampling.parent import die_with_parent
+from stages.sampling.process_group import die_with_parent
 from stages.sampling.request import Model
+from stages.sampling.runner import Batch, ask, estimate, replies
 from stages.score.embedding import write_embeddings, write_no_embeddings
 from stages.score.judge import to_grades, to_requests
 from stages.score.pairs import count_lines, pair, stream_completions
@@ -36,10 +36,10 @@ def main(dry_run: bool) -> None:
     count, counts = count_lines(COMPLETIONS), Counter[str]()
     grades, perplexities = repeat(None, count), repeat(None, count)
     if params.judge:
-        plan, ledger = plan_judging(params.judge, params.score.judge_max_tokens)
+        batch, ledger = estimate_judging(params.judge, params.score.judge_max_tokens)
         if not dry_run:
-            ask(plan, params.sampling, ledger)
-            grades = to_grades(stream_completions(COMPLETIONS), replies(plan, ledger), counts)
+            ask(batch, params.sampling, ledger)
+            grades = to_grades(stream_completions(COMPLETIONS), replies(batch, ledger), counts)
     if dry_run:
         return
     if params.perplexity:
@@ -63,9 +63,9 @@ def to_model(section: Section) -> Model:
     return Model(section.engine, section.model, section.revision, section.precision, section.prompt_price, section.completion_price)
 
 
-def plan_judging(judge: Section, max_tokens: int) -> tuple[Plan, Ledger]:
+def estimate_judging(judge: Section, max_tokens: int) -> tuple[Batch, Ledger]:
     ledger = Ledger(default_path())
-    return survey(to_model(judge), lambda: to_requests(stream_pairs(), max_tokens), ledger), ledger
+    return estimate(to_model(judge), lambda: to_requests(stream_pairs(), max_tokens), ledger), ledger
 
 
 def stream_pairs() -> Iterator[tuple[Prompt, Completion]]:

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from tqdm import tqdm
 
-from stages.sampling.asking import chunks
+from stages.sampling.runner import chunks
 from stages.sampling.transformers import resolve_precision
 
 T = TypeVar("T")

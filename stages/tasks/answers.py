@@ -11,7 +11,7 @@ from stages.tasks.reply import Asked, Reading
 from stages.tasks.summarization import answer as summarization
 
 
-class Reads(Protocol):
+class AnswerParser(Protocol):
     """What a task's answer.py holds."""
 
     @property
@@ -27,7 +27,7 @@ class Reads(Protocol):
     def normalise(self, reference: str, choices: list[str]) -> str | None: ...  # the data set's answer in the form that `read` gives
 
 
-TASKS: dict[str, Reads] = {
+TASKS: dict[str, AnswerParser] = {
     "math": math,
     "nli": nli,
     "qa": qa,

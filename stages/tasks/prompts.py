@@ -10,7 +10,7 @@ from stages.tasks.summarization import prompt as summarization
 from stages.tasks.wording import Limits, Turn
 
 
-class Puts(Protocol):
+class PromptTemplate(Protocol):
     """What a task's prompt.py holds. `fields` are a row's columns under the names in FIELDS."""
 
     @property
@@ -28,7 +28,7 @@ class Puts(Protocol):
     def reference_problem(self, reference: str, fields: dict[str, Any]) -> str | None: ...
 
 
-TASKS: dict[str, Puts] = {
+TASKS: dict[str, PromptTemplate] = {
     "math": math,
     "nli": nli,
     "qa": qa,

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from stages.models.local import check
-from stages.sampling.parent import die_with_parent
-from stages.train import arrow, curves, examples, mixture
+from stages.sampling.process_group import die_with_parent
+from stages.train import arrow, curves, examples, parallelism
 from stages.train.examples import DATA, Tokens
-from stages.train.mixture import Mixture
+from stages.train.parallelism import Parallelism
 from stages.train.params import Params, load
 
 NUM_SHOWN = 2  # examples whose loss mask is printed
@@ -24,15 +24,15 @@ def main(student: str) -> None:
     check(params.base.model, params.base.revision)
     die_with_parent()
     os.environ.setdefault("DS_ACCELERATOR", "cuda" if shutil.which("nvidia-smi") else "cpu")  # accelerate imports DeepSpeed, which warns if it must look
-    from stages.train import arguments, checkpoint, guard, prepare, saved, worker  # after the parameters, because these imports take seconds
+    from stages.train import arguments, checkpoint, preflight, prepare, saved, worker  # after the parameters, because these imports take seconds
 
     tokenizer, stop_ids = read_tokenizer(params, student)
     decides = checkpoint.decisive(params, [DATA / "train.jsonl", DATA / "validation.jsonl"])
     output = checkpoint.folder(student, decides)
-    plan = mixture.load(student, checkpoint.home())
-    found = guard.look(output)
-    guard.machine(params, plan, found, student)
-    guard.disk_space(guard.checkpoint_bytes(params), found, output, student)
+    plan = parallelism.load(student, checkpoint.home())
+    found = preflight.look(output)
+    preflight.machine(params, plan, found, student)
+    preflight.disk_space(preflight.checkpoint_bytes(params), found, output, student)
     if not checkpoint.latest(output):
         for sentence in checkpoint.abandoned(student, output, decides):
             print(f"train-{student}: {sentence}", file=sys.stderr)
@@ -78,14 +78,14 @@ def show(first: list[Tokens], tokenizer: Any, student: str) -> None:
         print(f"train-{student}: example {number}, learnt is what stands in ⟦⟧:\n{examples.show(example, tokenizer)}", file=sys.stderr)
 
 
-def launch(student: str, params: Params, plan: Mixture, output: Path) -> None:
-    """Train in the processes of the mixture; they die with this one."""
+def launch(student: str, params: Params, plan: Parallelism, output: Path) -> None:
+    """Train in the processes of the parallelism; they die with this one."""
     from stages.train import arguments
 
-    mixture_file, stopped = output / "mixture.json", output / "stopped.txt"
-    mixture_file.write_text(plan.model_dump_json())
+    parallelism_file, stopped = output / "parallelism.json", output / "stopped.txt"
+    parallelism_file.write_text(plan.model_dump_json())
     stopped.unlink(missing_ok=True)
-    command = arguments.launch_command(student, params, plan, mixture_file, free_port())
+    command = arguments.launch_command(student, params, plan, parallelism_file, free_port())
     # the libraries' warnings about each other, once for each process, hide what the training says
     environment = os.environ | {"PYTHONWARNINGS": "ignore"}
     with subprocess.Popen(command, env=environment, preexec_fn=die_with_parent) as launcher:  # noqa: PLW1509 - one system call

@@ -1,44 +1,44 @@
-"""The one place where parameters and the mixture become arguments of accelerate, DeepSpeed, TRL and PEFT."""
+"""The one place where parameters and the parallelism become arguments of accelerate, DeepSpeed, TRL and PEFT."""
 
 import sys
 from pathlib import Path
 from typing import Any
 
-from stages.train.mixture import Mixture
+from stages.train.parallelism import Parallelism
 from stages.train.params import Params
 
 
-def needs_launcher(mixture: Mixture, num_gpus: int) -> bool:
+def needs_launcher(parallelism: Parallelism, num_gpus: int) -> bool:
     """One process that sees several GPUs needs it too: the trainer would spread over all of them."""
-    return mixture.num_processes > 1 or mixture.zero > 0 or num_gpus > 1
+    return parallelism.num_processes > 1 or parallelism.zero > 0 or num_gpus > 1
 
 
-def accumulation(params: Params, mixture: Mixture) -> int:
+def accumulation(params: Params, parallelism: Parallelism) -> int:
     """Forward passes of each process in one step."""
-    return params.profile.batch_size // (mixture.num_processes * mixture.rows_per_device)
+    return params.profile.batch_size // (parallelism.num_processes * parallelism.rows_per_device)
 
 
-def launch_command(student: str, params: Params, mixture: Mixture, mixture_file: Path, port: int) -> list[str]:
+def launch_command(student: str, params: Params, parallelism: Parallelism, parallelism_file: Path, port: int) -> list[str]:
     """accelerate's launcher with one worker for each process. DeepSpeed's settings are its arguments, no file."""
-    command = [sys.executable, "-m", "accelerate.commands.launch", "--num_processes", str(mixture.num_processes), "--main_process_port", str(port)]
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--num_processes", str(parallelism.num_processes), "--main_process_port", str(port)]
     command += ["--mixed_precision", "bf16" if params.profile.precision == "bfloat16" else "no", "--dynamo_backend", "no"]
-    if mixture.zero == 0:
+    if parallelism.zero == 0:
         command += ["--num_machines", "1", "--multi_gpu"]  # a CPU too: it means torchrun
     else:
-        command += ["--use_deepspeed", "--zero_stage", str(mixture.zero), "--gradient_clipping", str(params.train.max_grad_norm)]
-        command += ["--gradient_accumulation_steps", str(accumulation(params, mixture))]
-        command += ["--offload_optimizer_device", "cpu" if mixture.offload_optimizer else "none"]
-        command += ["--offload_param_device", "cpu" if mixture.offload_parameters else "none"]
-        command += ["--zero3_init_flag", str(mixture.zero == 3).lower(), "--zero3_save_16bit_model", str(mixture.zero == 3).lower()]
-        if mixture.hostfile:
-            machines = [line for line in Path(mixture.hostfile).read_text().splitlines() if line.split("#")[0].strip()]
-            command += ["--num_machines", str(len(machines)), "--deepspeed_hostfile", mixture.hostfile, "--deepspeed_multinode_launcher", "pdsh"]
+        command += ["--use_deepspeed", "--zero_stage", str(parallelism.zero), "--gradient_clipping", str(params.train.max_grad_norm)]
+        command += ["--gradient_accumulation_steps", str(accumulation(params, parallelism))]
+        command += ["--offload_optimizer_device", "cpu" if parallelism.offload_optimizer else "none"]
+        command += ["--offload_param_device", "cpu" if parallelism.offload_parameters else "none"]
+        command += ["--zero3_init_flag", str(parallelism.zero == 3).lower(), "--zero3_save_16bit_model", str(parallelism.zero == 3).lower()]
+        if parallelism.hostfile:
+            machines = [line for line in Path(parallelism.hostfile).read_text().splitlines() if line.split("#")[0].strip()]
+            command += ["--num_machines", str(len(machines)), "--deepspeed_hostfile", parallelism.hostfile, "--deepspeed_multinode_launcher", "pdsh"]
         else:
             command += ["--num_machines", "1"]
-    return [*command, "-m", "stages.train.worker", student, str(mixture_file)]
+    return [*command, "-m", "stages.train.worker", student, str(parallelism_file)]
 
 
-def to_sft_config(params: Params, mixture: Mixture, output: Path, use_cpu: bool, steps_per_epoch: int, validate: bool) -> Any:
+def to_sft_config(params: Params, parallelism: Parallelism, output: Path, use_cpu: bool, steps_per_epoch: int, validate: bool) -> Any:
     from trl.trainer.sft_config import SFTConfig
 
     train, settings = params.train, params.profile
@@ -46,9 +46,9 @@ def to_sft_config(params: Params, mixture: Mixture, output: Path, use_cpu: bool,
     return SFTConfig(
         output_dir=str(output),
         num_train_epochs=params.student.num_epochs,
-        per_device_train_batch_size=mixture.rows_per_device,
+        per_device_train_batch_size=parallelism.rows_per_device,
         per_device_eval_batch_size=1,  # so that the validation loss is a mean over rows, whatever the processes
-        gradient_accumulation_steps=accumulation(params, mixture),
+        gradient_accumulation_steps=accumulation(params, parallelism),
         learning_rate=settings.learning_rate,
         lr_scheduler_type=settings.schedule,
         warmup_steps=train.warmup_share,  # below 1 it is a share of the steps
@@ -60,8 +60,8 @@ def to_sft_config(params: Params, mixture: Mixture, output: Path, use_cpu: bool,
         eval_packing=False,
         seed=train.seed,
         bf16=settings.precision == "bfloat16",
-        gradient_checkpointing=mixture.checkpointing,
-        use_liger_kernel=mixture.liger,
+        gradient_checkpointing=parallelism.checkpointing,
+        use_liger_kernel=parallelism.liger,
         use_cpu=use_cpu,
         ddp_find_unused_parameters=False,
         logging_steps=1,  # averaged in the metrics: the trainer's own mean forgets what came before a resume
@@ -95,15 +95,15 @@ def to_lora_config(params: Params) -> Any:
     )
 
 
-def to_model_arguments(params: Params, mixture: Mixture) -> dict[str, Any]:
+def to_model_arguments(params: Params, parallelism: Parallelism) -> dict[str, Any]:
     """Of `from_pretrained`. Full tuning keeps its weights in float32 unless DeepSpeed keeps such a copy itself."""
     import torch
 
     precision = getattr(torch, params.profile.precision)
-    in_float32 = params.profile.method == "full" and mixture.zero == 0
+    in_float32 = params.profile.method == "full" and parallelism.zero == 0
     arguments: dict[str, Any] = {
         "dtype": torch.float32 if in_float32 else precision,
-        "attn_implementation": mixture.attention,
+        "attn_implementation": parallelism.attention,
         "use_safetensors": True,
     }
     if params.profile.method == "lora" and params.profile.lora.quantization == "nf4":

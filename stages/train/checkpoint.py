@@ -18,7 +18,7 @@ from typing import Any
 from accelerate.utils import wait_for_everyone
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from stages.train.mixture import Mixture
+from stages.train.parallelism import Parallelism
 from stages.train.params import Params
 
 WHOLE = "whole.json"
@@ -107,26 +107,26 @@ def latest(output: Path) -> Path | None:
     return max(whole, key=lambda path: int(path.name.split("-")[1]), default=None)
 
 
-def fits(checkpoint: Path, mixture: Mixture, student: str) -> None:
+def fits(checkpoint: Path, parallelism: Parallelism, student: str) -> None:
     """DeepSpeed's checkpoints hold each process's share, so they fit the same processes and stage only; the others fit any number of processes."""
-    written, wanted = json.loads((checkpoint / WHOLE).read_text()), layout(mixture)
+    written, wanted = json.loads((checkpoint / WHOLE).read_text()), layout(parallelism)
     if written != wanted and (written["zero"] or wanted["zero"]):
         raise SystemExit(
             f"train-{student}: {checkpoint} was written by {written['num_processes']} processes with ZeRO-{written['zero']}, wanted "
-            f"{wanted['num_processes']} with ZeRO-{wanted['zero']}: set num_processes and zero in .potstill/mixture-{student}.json to go on from it, "
+            f"{wanted['num_processes']} with ZeRO-{wanted['zero']}: set num_processes and zero in .potstill/parallelism-{student}.json to go on from it, "
             "or remove its folder to start afresh"
         )
 
 
-def layout(mixture: Mixture) -> dict[str, int]:
-    return {"num_processes": mixture.num_processes, "zero": mixture.zero}
+def layout(parallelism: Parallelism) -> dict[str, int]:
+    return {"num_processes": parallelism.num_processes, "zero": parallelism.zero}
 
 
 class SaveByTime(TrainerCallback):
     """Save when CHECKPOINT_SECONDS have passed since the start or the last save, and mark what is saved as whole."""
 
-    def __init__(self, mixture: Mixture) -> None:
-        self._mixture = mixture
+    def __init__(self, parallelism: Parallelism) -> None:
+        self._parallelism = parallelism
         self._saved = time.monotonic()
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
@@ -139,7 +139,7 @@ class SaveByTime(TrainerCallback):
         if state.is_world_process_zero:
             whole = Path(str(args.output_dir)) / f"checkpoint-{state.global_step}" / WHOLE
             part = whole.with_suffix(".part")
-            part.write_text(json.dumps(layout(self._mixture)))
+            part.write_text(json.dumps(layout(self._parallelism)))
             part.rename(whole)
 
 

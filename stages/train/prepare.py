@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from stages.train import arrow, examples, guard
+from stages.train import arrow, examples, preflight
 from stages.train.examples import DATA, Tokens
 from stages.train.params import Params
 
@@ -18,10 +18,10 @@ def prepare(folder: Path, params: Params, tokenizer: Any, stop_ids: set[int], st
     """Write train.arrow, validation.arrow, packed.arrow where rows are packed, and what was counted."""
     counts = tokenise("train", folder, params, tokenizer, stop_ids, student)
     validation = tokenise("validation", folder, params, tokenizer, stop_ids, student)
-    guard.one_step(counts["examples"] - counts["emptied"], params, student)
+    preflight.one_step(counts["examples"] - counts["emptied"], params, student)
     if params.profile.packing:
         arrow.pack(folder, params.profile.max_length)
-        guard.one_step(len(arrow.rows_to_learn(folder, packing=True)), params, student)
+        preflight.one_step(len(arrow.rows_to_learn(folder, packing=True)), params, student)
     counts |= {f"validation_{name}": validation[name] for name in ("truncated", "emptied")}
     (folder / COUNTS).write_text(json.dumps(counts))
 
@@ -33,11 +33,11 @@ def tokenise(split: str, folder: Path, params: Params, tokenizer: Any, stop_ids:
 
     def kept() -> Iterator[list[Tokens]]:
         for rows in examples.read_batches(DATA / f"{split}.jsonl", BATCH):
-            whole = guard.tokens(rows, split, len(lengths) + 1, tokenizer, student)
-            guard.loss_mask(whole, split, len(lengths) + 1, stop_ids, student)
+            whole = preflight.tokens(rows, split, len(lengths) + 1, tokenizer, student)
+            preflight.loss_mask(whole, split, len(lengths) + 1, stop_ids, student)
             lengths.extend(len(example.input_ids) for example in whole)
             yield examples.truncate(whole, max_length)
 
     num_kept = arrow.write(folder / f"{split}.arrow", kept(), numbered=params.profile.packing and split == "train")
-    num_truncated = guard.overlong(lengths, split, max_length, params.train.overlong, student)
+    num_truncated = preflight.overlong(lengths, split, max_length, params.train.overlong, student)
     return {"examples": len(lengths), "truncated": num_truncated, "emptied": len(lengths) - num_kept}

@@ -13,7 +13,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from transformers.trainer_callback import ProgressCallback
 
 from stages.train import checkpoint
-from stages.train.mixture import Mixture
+from stages.train.parallelism import Parallelism
 
 NUM_STEPS = 20  # whose median loss a jump is measured from
 
@@ -70,8 +70,8 @@ def bad_loss(loss: float, grad_norm: float, before: list[float], max_jump: float
 class Throughput(TrainerCallback):
     """Says at the end how many tokens a second were learnt from, and which share of the device's peak that is."""
 
-    def __init__(self, student: str, method: str, mixture: Mixture) -> None:
-        self._student, self._method, self._mixture = student, method, mixture
+    def __init__(self, student: str, method: str, parallelism: Parallelism) -> None:
+        self._student, self._method, self._parallelism = student, method, parallelism
         self._seconds, self._num_tokens = 0.0, 0.0
 
     def on_step_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
@@ -88,13 +88,13 @@ class Throughput(TrainerCallback):
         if state.is_world_process_zero and self._seconds:
             num_parameters = sum(getattr(p, "ds_numel", p.numel()) for p in model.parameters())
             speed = self._num_tokens / self._seconds
-            share = flops_utilisation(speed, num_parameters, self._method, self._mixture)
+            share = flops_utilisation(speed, num_parameters, self._method, self._parallelism)
             of_peak = f", {share:.1%} of the devices' peak" if share is not None else ""
             print(f"train-{self._student}: {self._num_tokens:.0f} tokens in {self._seconds:.1f} s of steps: {speed:.0f} tokens/s{of_peak}", file=sys.stderr)
 
 
-def flops_utilisation(tokens_per_second: float, num_parameters: int, method: str, mixture: Mixture) -> float | None:
+def flops_utilisation(tokens_per_second: float, num_parameters: int, method: str, parallelism: Parallelism) -> float | None:
     """MFU (arXiv 2204.02311, appendix B), attention left out: 6 FLOPs a parameter and token, 4 where the weights get no gradient."""
-    if mixture.peak_flops is None:
+    if parallelism.peak_flops is None:
         return None
-    return tokens_per_second * num_parameters * (6 if method == "full" else 4) / (mixture.peak_flops * mixture.num_processes)
+    return tokens_per_second * num_parameters * (6 if method == "full" else 4) / (parallelism.peak_flops * parallelism.num_processes)

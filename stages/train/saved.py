@@ -4,21 +4,21 @@ import json
 from pathlib import Path
 from typing import Any
 
-from stages.train.mixture import Mixture
+from stages.train.parallelism import Parallelism
 from stages.train.params import Params
 
 # Nats a token between one model's next-token distributions in two forms. Rounding a laptop student to 16 bits makes 0.0007 of them.
 MAX_DIVERGENCE = {"float32": 1e-5, "bfloat16": 5e-3}
 
 
-def save(trainer: Any, tokenizer: Any, params: Params, mixture: Mixture, out: Path) -> None:
+def save(trainer: Any, tokenizer: Any, params: Params, parallelism: Parallelism, out: Path) -> None:
     """Write weights (or the adapter) and tokenizer. Every process takes part: under ZeRO-3 each holds a share of the weights."""
     import torch
 
     model = trainer.accelerator.unwrap_model(trainer.model)
     if params.profile.method == "lora":
         trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        with gathered(trained, mixture):
+        with gathered(trained, parallelism):
             state = {name: p.detach().cpu().clone() for name, p in model.named_parameters() if p.requires_grad}
         precision = torch.float32
     else:
@@ -34,9 +34,9 @@ def save(trainer: Any, tokenizer: Any, params: Params, mixture: Mixture, out: Pa
     trainer.accelerator.wait_for_everyone()
 
 
-def gathered(parameters: list[Any], mixture: Mixture) -> Any:
+def gathered(parameters: list[Any], parallelism: Parallelism) -> Any:
     """A context in which ZeRO-3's parted parameters are whole."""
-    if mixture.zero == 3:
+    if parallelism.zero == 3:
         from deepspeed.runtime.zero.partition_parameters import GatheredParameters
 
         return GatheredParameters(parameters)

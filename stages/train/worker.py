@@ -1,17 +1,17 @@
-"""One process of a training: `python -m stages.train.worker 8b mixture.json` under accelerate's launcher, or called where one process does."""
+"""One process of a training: `python -m stages.train.worker 8b parallelism.json` under accelerate's launcher, or called where one process does."""
 
 import os
 import sys
 from pathlib import Path
 from typing import Any
 
-from stages.sampling.parent import die_with_parent
+from stages.sampling.process_group import die_with_parent
 from stages.train import arguments, arrow, saved
-from stages.train.mixture import Mixture
+from stages.train.parallelism import Parallelism
 from stages.train.params import Params, load
 
 
-def train(student: str, params: Params, mixture: Mixture, output: Path, tokenizer: Any) -> None:
+def train(student: str, params: Params, parallelism: Parallelism, output: Path, tokenizer: Any) -> None:
     """Train on the files in `output` and save to models/<student>; the log history and what a reloaded student must answer stay there."""
     import torch
     from transformers import AutoModelForCausalLM, EarlyStoppingCallback
@@ -27,15 +27,15 @@ def train(student: str, params: Params, mixture: Mixture, output: Path, tokenize
     num_rows = len(rows)
     steps_per_epoch = -(-num_rows // settings.batch_size)
     # before the model, because ZeRO-3 parts its weights while they load
-    args = arguments.to_sft_config(params, mixture, output, not torch.cuda.is_available(), steps_per_epoch, bool(validate))
+    args = arguments.to_sft_config(params, parallelism, output, not torch.cuda.is_available(), steps_per_epoch, bool(validate))
 
     class Trainer(SFTTrainer):
         def _get_train_sampler(self, train_dataset: Any = None) -> Order:
-            per_pass = mixture.num_processes * mixture.rows_per_device
-            return Order(num_rows, train_params.seed, per_pass if mixture.num_processes > 1 else 1)
+            per_pass = parallelism.num_processes * parallelism.rows_per_device
+            return Order(num_rows, train_params.seed, per_pass if parallelism.num_processes > 1 else 1)
 
     try:
-        model: Any = AutoModelForCausalLM.from_pretrained(params.base.model, **arguments.to_model_arguments(params, mixture))
+        model: Any = AutoModelForCausalLM.from_pretrained(params.base.model, **arguments.to_model_arguments(params, parallelism))
     except OSError as error:  # not found, no access, no network, no safetensors
         raise SystemExit(
             f"train-{student}: model {params.base.model} at {params.base.revision}: {error}\n"
@@ -49,14 +49,14 @@ def train(student: str, params: Params, mixture: Mixture, output: Path, tokenize
     trainer: Any = Trainer(
         model=model,
         args=args,
-        train_dataset=arrow.with_filler(rows, tokenizer.pad_token_id) if mixture.num_processes > 1 else rows,
+        train_dataset=arrow.with_filler(rows, tokenizer.pad_token_id) if parallelism.num_processes > 1 else rows,
         eval_dataset=validate or None,
         processing_class=tokenizer,
         peft_config=arguments.to_lora_config(params) if settings.method == "lora" else None,
         callbacks=[
-            checkpoint.SaveByTime(mixture),
+            checkpoint.SaveByTime(parallelism),
             StopOnBadLoss(student, train_params.max_loss_jump, examples_of_step, output),
-            Throughput(student, settings.method, mixture),
+            Throughput(student, settings.method, parallelism),
             *([EarlyStoppingCallback(train_params.patience)] if train_params.patience and validate else []),
         ],
     )
@@ -65,7 +65,7 @@ def train(student: str, params: Params, mixture: Mixture, output: Path, tokenize
     trainer.add_callback(bar)
     resumed = checkpoint.latest(output)
     if resumed:
-        checkpoint.fits(resumed, mixture, student)
+        checkpoint.fits(resumed, parallelism, student)
         if trainer.accelerator.is_main_process:
             print(f"train-{student}: going on from {resumed.name}", file=sys.stderr)
     try:
@@ -74,22 +74,22 @@ def train(student: str, params: Params, mixture: Mixture, output: Path, tokenize
         bar.close()  # or it would be drawn once more below the reason
         raise
     validation_loss = trainer.evaluate()["eval_loss"] if validate else None
-    saved.save(trainer, tokenizer, params, mixture, Path("models") / student)
+    saved.save(trainer, tokenizer, params, parallelism, Path("models") / student)
     logits = saved.logits(trainer.model_wrapped, arrow.head(output, 1)[0], trainer.accelerator.device)
     if trainer.accelerator.is_main_process:
         saved.write_report(output, trainer.state, validation_loss, train_params.keep == "best" and bool(validate), logits)
 
 
-def main(student: str, mixture_file: Path) -> None:
+def main(student: str, parallelism_file: Path) -> None:
     die_with_parent()
     params = load(student)
-    mixture = Mixture.model_validate_json(mixture_file.read_text())
-    output = mixture_file.parent
+    parallelism = Parallelism.model_validate_json(parallelism_file.read_text())
+    output = parallelism_file.parent
     from transformers import AutoTokenizer
 
     tokenizer: Any = AutoTokenizer.from_pretrained(params.base.model, **({} if Path(params.base.model).exists() else {"revision": params.base.revision}))
     try:
-        train(student, params, mixture, output, tokenizer)
+        train(student, params, parallelism, output, tokenizer)
     except SystemExit as stopped:  # the launcher would bury it in its own report
         if os.environ.get("RANK") == "0":
             (output / "stopped.txt").write_text(str(stopped.code))

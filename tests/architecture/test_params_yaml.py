@@ -9,11 +9,11 @@ import pytest
 from dvc.utils.hydra import apply_overrides
 from ruamel.yaml import YAML
 
-from stages.answer import params as answer
 from stages.evaluate import params as evaluate
 from stages.filter import params as filter
 from stages.generate import params as generate
 from stages.models.local import digest
+from stages.predict import params as answer
 from stages.prompts import params as prompts
 from stages.score import params as score
 from stages.train import params as train
@@ -72,7 +72,7 @@ def test_every_profile_and_data_set_loads_in_every_stage(profile: str, dataset: 
             lambda: train.load("8b"),
             r"params.yaml: profiles.laptop.train-8b.learning_rate: .*greater than 0, got -1",
         ),
-        ("answer.split=train", lambda: answer.load("teacher"), r"params.yaml: answer.split: .*, got 'train'"),
+        ("predict.split=train", lambda: answer.load("teacher"), r"params.yaml: predict.split: .*, got 'train'"),
         ("evaluate.confidence=95", evaluate.load, r"params.yaml: evaluate.confidence: .*less than 1, got 95"),
     ],
 )

@@ -6,8 +6,8 @@ import pytest
 
 from stages.evaluate.__main__ import of_split
 from stages.evaluate.arms import arms_of, cost_of, describe, paid_back, paired, pairs
+from stages.evaluate.forgetting import forgetting
 from stages.evaluate.grade import grade, grade_one
-from stages.evaluate.guard import guard
 from stages.evaluate.params import Evaluate, Params, Prices
 from stages.rows.completion import Completion
 from stages.rows.prompt import Message, Prompt
@@ -103,18 +103,18 @@ def test_where_a_price_is_not_known_no_question_is_said_to_pay_back() -> None:
 
 
 def test_a_question_of_the_guard_set_may_have_the_id_of_a_test_question() -> None:
-    replies = [completion("#### 19"), completion("#### 1", split="guard")]
+    replies = [completion("#### 19"), completion("#### 1", split="retention")]
     (arm,) = arms_of("teacher", of_split(replies, "test"), [PROMPT], PARAMS)
     assert arm.graded.answers == ["19"]
-    on_guard = {model: of_split(replies, "guard") for model in ("teacher", "base-8b", "8b")}
-    assert guard("8b", on_guard, [PROMPT], PARAMS)["8b"] == 0.0
+    on_retention = {model: of_split(replies, "retention") for model in ("teacher", "base-8b", "8b")}
+    assert forgetting("8b", on_retention, [PROMPT], PARAMS)["8b"] == 0.0
 
 
 def test_a_drop_on_the_guard_set_is_a_regression() -> None:
     prompts, _ = four()
     replies = [completion("#### 19", id=prompt.id) for prompt in prompts]
     forgot = [completion("#### 19" if i < 3 else "#### 1", id=prompt.id) for i, prompt in enumerate(prompts)]
-    found = guard("8b", {"teacher": replies, "base-8b": replies, "8b": forgot}, prompts, PARAMS)
+    found = forgetting("8b", {"teacher": replies, "base-8b": replies, "8b": forgot}, prompts, PARAMS)
     assert (found["base-8b"], found["8b"], found["drop"], found["regression"]) == (1.0, 0.75, 0.25, True)
     assert found["tasks"]["math"] == {"teacher": 1.0, "base-8b": 1.0, "8b": 0.75}
-    assert guard("8b", {"teacher": replies, "base-8b": forgot, "8b": replies}, prompts, PARAMS)["regression"] is False
+    assert forgetting("8b", {"teacher": replies, "base-8b": forgot, "8b": replies}, prompts, PARAMS)["regression"] is False

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from stages.filter.reading import position
-from tests.filter.judged import judged, params
+from tests.filter.with_rules import params, with_rules
 
 STEPS = "Mia has 12 red pens and buys 7 more, so now she has 12 + 7 = 19 pens in all."
 QUESTION = "Mia has 12 red pens. She buys 7 more pens at the shop on the corner. How many pens does Mia have now?"
@@ -65,7 +65,7 @@ SUMMARY = {"task": "summarization", "reference": "", "solution": "", "style": "c
     ],
 )
 def test_each_fault_has_its_reason(row: dict[str, Any], reason: str, detail: str, tmp_path: Path) -> None:
-    found = judged(params(tmp_path), row)
+    found = with_rules(params(tmp_path), row)
     assert found.select("reason", "detail").row(0) == (reason, detail)
 
 
@@ -77,14 +77,14 @@ def test_each_fault_has_its_reason(row: dict[str, Any], reason: str, detail: str
     ],
 )
 def test_what_a_reasoning_model_thought_is_the_reasoning_of_a_reply_without_any(text: str, thoughts: str, reasoning: str, tmp_path: Path) -> None:
-    found = judged(params(tmp_path), {"text": text, "thoughts": thoughts})
+    found = with_rules(params(tmp_path), {"text": text, "thoughts": thoughts})
     assert found.select("reason", "reasoning", "target").row(0) == (None, reasoning, f"{reasoning} #### 19")
 
 
 def test_private_data_is_a_reason_where_params_say_so(tmp_path: Path) -> None:
     row = {"text": "Write to mia@example.org, then 12 + 7 = 19. #### 19"}
-    assert [judged(params(tmp_path, f"private={action}"), row)["reason"][0] for action in ("none", "report", "reject")] == [None, None, "private"]
-    assert judged(params(tmp_path, "private=reject"), row)["detail"][0] == "e-mail address mia@example.org"
+    assert [with_rules(params(tmp_path, f"private={action}"), row)["reason"][0] for action in ("none", "report", "reject")] == [None, None, "private"]
+    assert with_rules(params(tmp_path, "private=reject"), row)["detail"][0] == "e-mail address mia@example.org"
 
 
 CODE = "Sure:\n```python\nprint('hi')\n```\nIt prints a word."
@@ -117,12 +117,12 @@ CHAT = {"task": "conversation", "reference": "", "solution": "", "style": "plain
     ],
 )
 def test_good_rows_are_kept(row: dict[str, Any], tmp_path: Path) -> None:
-    assert judged(params(tmp_path), row).select("reason", "detail").row(0) == (None, None)
+    assert with_rules(params(tmp_path), row).select("reason", "detail").row(0) == (None, None)
 
 
 def test_the_reasoning_ends_at_the_last_mark(tmp_path: Path) -> None:
     texts = ["We go.\n#### Step 1\nWe add.\n#### 19", "12 + 7 = 19 #### 19\n#### 19"]
-    assert judged(params(tmp_path), *({"text": text} for text in texts))["reasoning"].to_list() == ["We go.\n#### Step 1\nWe add.", "12 + 7 = 19"]
+    assert with_rules(params(tmp_path), *({"text": text} for text in texts))["reasoning"].to_list() == ["We go.\n#### Step 1\nWe add.", "12 + 7 = 19"]
 
 
 @pytest.mark.parametrize(
@@ -139,15 +139,15 @@ def test_the_reasoning_ends_at_the_last_mark(tmp_path: Path) -> None:
         ("answer.contradiction=false", {"text": "12 + 7 = 18. #### 19"}),
         ("target=answer", {"text": "#### 19"}),
         ("answer.overlong=0.0", {"text": f"{' '.join(str(i) for i in range(301))} #### 19", "question": QUESTION}),
-        ("chain.steps=false", SUMMARY | {"text": "#### Mia met Leo."}),
-        ("chain.length_tolerance=0.0", SUMMARY | {"text": f"#### Mia met Leo. #### Mia met Leo in Rome, as {' '.join('abcdefghijk')}."}),
-        ("chain.lost_entities=false", SUMMARY | {"text": "#### Mia met Leo in Rome. #### Mia met Leo."}),
-        ("chain.faithful=0.0", SUMMARY | {"text": "#### Mia met Leo. #### There Mia met Leo in Paris."}),
+        ("chain_of_density.steps=false", SUMMARY | {"text": "#### Mia met Leo."}),
+        ("chain_of_density.length_tolerance=0.0", SUMMARY | {"text": f"#### Mia met Leo. #### Mia met Leo in Rome, as {' '.join('abcdefghijk')}."}),
+        ("chain_of_density.lost_entities=false", SUMMARY | {"text": "#### Mia met Leo in Rome. #### Mia met Leo."}),
+        ("chain_of_density.faithful=0.0", SUMMARY | {"text": "#### Mia met Leo. #### There Mia met Leo in Paris."}),
     ],
 )
 def test_each_rule_has_a_switch(off: str, row: dict[str, Any], tmp_path: Path) -> None:
-    assert judged(params(tmp_path), row)["reason"][0] is not None
-    assert judged(params(tmp_path, off), row)["reason"][0] is None
+    assert with_rules(params(tmp_path), row)["reason"][0] is not None
+    assert with_rules(params(tmp_path, off), row)["reason"][0] is None
 
 
 @pytest.mark.parametrize(
@@ -162,45 +162,45 @@ def test_each_rule_has_a_switch(off: str, row: dict[str, Any], tmp_path: Path) -
     ],
 )
 def test_what_breaks_no_rule_becomes_the_target(override: str, completion_format: str, text: str, target: str, tmp_path: Path) -> None:
-    found = judged(params(tmp_path, override, completion_format=completion_format), {"text": text})
+    found = with_rules(params(tmp_path, override, completion_format=completion_format), {"text": text})
     assert found.select("reason", "target").row(0) == (None, target)
 
 
 def test_a_good_chain_is_kept_and_its_last_summary_learnt(tmp_path: Path) -> None:
-    found = judged(params(tmp_path), SUMMARY | {"text": "#### Mia met Leo. #### Mia met Leo in Rome."})
+    found = with_rules(params(tmp_path), SUMMARY | {"text": "#### Mia met Leo. #### Mia met Leo in Rome."})
     assert found.select("reason", "target", "is_right").row(0) == (None, "Mia met Leo in Rome.", None)
 
 
 def test_unreadable_is_not_wrong(tmp_path: Path) -> None:
     texts = ["no idea", "x #### 20", "x #### 19"]
-    assert judged(params(tmp_path), *({"text": text} for text in texts))["is_right"].to_list() == [None, False, True]
+    assert with_rules(params(tmp_path), *({"text": text} for text in texts))["is_right"].to_list() == [None, False, True]
 
 
 def test_a_row_has_the_first_reason_in_the_order_of_the_rules(tmp_path: Path) -> None:
     row = {"text": "Sorry, I cannot, but 12 + 7 = 18. #### 20"}
-    assert judged(params(tmp_path), row)["reason"][0] == "refusal"
-    assert judged(params(tmp_path, "reply.refusal=false"), row)["reason"][0] == "wrong"
-    assert judged(params(tmp_path, "reply.refusal=false", "verify=none"), row)["reason"][0] == "contradiction"
+    assert with_rules(params(tmp_path), row)["reason"][0] == "refusal"
+    assert with_rules(params(tmp_path, "reply.refusal=false"), row)["reason"][0] == "wrong"
+    assert with_rules(params(tmp_path, "reply.refusal=false", "verify=none"), row)["reason"][0] == "contradiction"
 
 
 @pytest.mark.parametrize(("target", "learnt"), [("reasoning", "12 + 7 = 19. #### 19"), ("answer", "#### 19")])
 def test_the_control_learns_the_data_sets_own_answer(target: str, learnt: str, tmp_path: Path) -> None:
-    found = judged(params(tmp_path, "labels=reference", f"target={target}"), {"text": ""})
+    found = with_rules(params(tmp_path, "labels=reference", f"target={target}"), {"text": ""})
     assert found.select("reason", "target").row(0) == (None, learnt)
 
 
 def test_many_rows_of_the_control_are_judged_too(tmp_path: Path) -> None:
-    assert judged(params(tmp_path, "labels=reference"), {}, {"id": "p2"})["reason"].to_list() == [None, None], "no rule about single rows is on"
+    assert with_rules(params(tmp_path, "labels=reference"), {}, {"id": "p2"})["reason"].to_list() == [None, None], "no rule about single rows is on"
 
 
 def test_the_control_of_a_summary_is_the_reference_itself(tmp_path: Path) -> None:
     row = SUMMARY | {"text": "", "style": "plain", "reference": "Mia met Leo."}
-    assert judged(params(tmp_path, "labels=reference"), row)["target"][0] == "Mia met Leo."
+    assert with_rules(params(tmp_path, "labels=reference"), row)["target"][0] == "Mia met Leo."
 
 
 def test_the_control_needs_a_worked_solution_for_reasoning(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="p1: got no worked solution in the data set, wanted one because filter.labels is reference"):
-        judged(params(tmp_path, "labels=reference"), {"solution": ""})
+        with_rules(params(tmp_path, "labels=reference"), {"solution": ""})
 
 
 def test_the_validation_split_stays_when_prompts_are_added() -> None:

@@ -61,6 +61,6 @@ def test_the_last_turn_is_told_in_the_history(split: str) -> None:
 
 
 def test_the_guard_set_is_of_validation_rows() -> None:
-    guard = [json.loads(line) for line in (ROOT / "data/guard/laptop.jsonl").open()]
+    guard = [json.loads(line) for line in (ROOT / "data/retention/laptop.jsonl").open()]
     assert {task: sum(row["task"] == task for row in guard) for task in ("math", "nli", "qa")} == {"math": 100, "nli": 100, "qa": 100}
     assert all("-validation-" in row["id"] for row in guard)

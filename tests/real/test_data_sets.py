@@ -24,7 +24,7 @@ def run_prompts(folder: Path, name: str) -> dict[str, int]:
     """The counts of metrics/prompts.json after `prompts` on the data set, whose files are linked, not copied."""
     copy_settings(folder)
     apply_overrides(str(folder / "params.yaml"), [f"dataset={name}", "profile=llama"])
-    shutil.copytree(ROOT / "data/guard", folder / "data/guard")
+    shutil.copytree(ROOT / "data/retention", folder / "data/retention")
     (folder / f"data/sets/{name}/rows").symlink_to(REAL / name.removesuffix("-dev"))
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     subprocess.run([sys.executable, "-m", "stages.prompts"], cwd=folder, env=environment, check=True)

@@ -32,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("gsm8k")
     copy_settings(folder)
     apply_overrides(str(folder / "params.yaml"), ["dataset=gsm8k-recorded"])
-    shutil.copytree(ROOT / "data/guard", folder / "data/guard")
+    shutil.copytree(ROOT / "data/retention", folder / "data/retention")
     sets = folder / "data/sets/gsm8k-recorded/rows"
     sets.mkdir(parents=True)
     for name in ("train.jsonl", "test.jsonl", RECORDED):

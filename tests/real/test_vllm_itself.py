@@ -21,9 +21,9 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from stages.evaluate.statistics import wilson
-from stages.sampling.asking import ask, replies, survey
 from stages.sampling.ledger.store import Ledger
 from stages.sampling.request import Model, Reply, Request
+from stages.sampling.runner import ask, estimate, replies
 from stages.sampling.transformers import TransformersEngine
 from stages.tasks.math.answer import is_right, read
 from stages.tasks.math.prompt import instruction
@@ -89,9 +89,9 @@ def is_healthy(port: int) -> bool:
 def served(address: str, asked: list[Request], folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[Request, Reply]:
     monkeypatch.setenv("OPENAI_BASE_URL", address)
     ledger = Ledger(folder / "ledger.sqlite")
-    plan = survey(Model("openai", "teacher", "1", "auto", 0.0, 0.0), lambda: iter(asked), ledger)
-    ask(plan, limits(timeout_seconds=60.0), ledger)
-    return {request: reply for request, (_, reply) in zip(asked, replies(plan, ledger), strict=True)}
+    batch = estimate(Model("openai", "teacher", "1", "auto", 0.0, 0.0), lambda: iter(asked), ledger)
+    ask(batch, limits(timeout_seconds=60.0), ledger)
+    return {request: reply for request, (_, reply) in zip(asked, replies(batch, ledger), strict=True)}
 
 
 def test_a_served_teacher_is_as_good_as_the_local_one(server: str, local: dict[Request, Reply], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from stages.sampling.asking import ask, replies, survey
 from stages.sampling.ledger.store import Ledger
 from stages.sampling.limits import Limits
 from stages.sampling.openai import MAX_LOST_IN_A_ROW, OpenAIEngine, backoff
-from stages.sampling.pace import START
+from stages.sampling.rate_limit import START
 from stages.sampling.request import Place, Reply
+from stages.sampling.runner import ask, estimate, replies
 from tests.sampling.conftest import ENDPOINT, KEY, Served, limits, request, stream
 from tests.sampling.fault_server import ending_of
 
@@ -22,9 +22,9 @@ Serve = Callable[..., Served]
 
 def answers(folder: Path, count: int, using: Limits) -> list[tuple[Place, Reply]]:
     ledger = Ledger(folder / "ledger.sqlite")
-    plan = survey(ENDPOINT, stream(count), ledger)
-    ask(plan, using, ledger)
-    return list(replies(plan, ledger))
+    batch = estimate(ENDPOINT, stream(count), ledger)
+    ask(batch, using, ledger)
+    return list(replies(batch, ledger))
 
 
 @pytest.mark.slow
@@ -109,9 +109,9 @@ def test_reasoning_that_is_handed_over_apart_is_kept(serve: Serve, tmp_path: Pat
 def test_a_row_that_is_refused_is_not_sent_again_and_comes_back_with_the_servers_words(serve: Serve, tmp_path: Path) -> None:
     served = serve()
     ledger = Ledger(tmp_path / "ledger.sqlite")
-    plan = survey(ENDPOINT, lambda: iter([request("one"), request("forbidden"), request("two")]), ledger)
-    ask(plan, limits(min_success_ratio=0.5), ledger)
-    found = [reply for _, reply in replies(plan, ledger)]
+    batch = estimate(ENDPOINT, lambda: iter([request("one"), request("forbidden"), request("two")]), ledger)
+    ask(batch, limits(min_success_ratio=0.5), ledger)
+    found = [reply for _, reply in replies(batch, ledger)]
     assert [reply.text for reply in found] == ["one #### 1", "", "two #### 1"]
     assert found[1].finish_reason == "unanswered"
     assert found[1].error == "HTTP 400: as told to Bearer [secret] told"

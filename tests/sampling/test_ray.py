@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from stages.sampling import transformers
-from stages.sampling.asking import ask, replies, survey
 from stages.sampling.engine import settled
 from stages.sampling.ledger.store import Ledger
 from stages.sampling.ray import ROWS_PER_BLOCK, AskingActor, RayEngine, gpus_needed, read_weight_bytes
 from stages.sampling.request import Reply, Request, unanswered
+from stages.sampling.runner import ask, estimate, replies
 from stages.sampling.transformers import TransformersEngine, resolve_precision
 from tests.architecture.closure import ROOT
 from tests.sampling.conftest import limits, request
@@ -54,10 +54,10 @@ def test_an_actor_that_is_killed_costs_no_row_and_changes_no_reply(tmp_path: Pat
                 yield batch
 
     model = replace(TEACHER, engine="ray-transformers")
-    plan = survey(model, lambda: iter(asked), ledger)
-    ask(plan, limits(min_success_ratio=1.0), ledger, load=lambda model, *_: Watched(model))
+    batch = estimate(model, lambda: iter(asked), ledger)
+    ask(batch, limits(min_success_ratio=1.0), ledger, load=lambda model, *_: Watched(model))
     here = dict(pair for batch in TransformersEngine(TEACHER).ask(asked) for pair in batch)
-    assert [reply for _, reply in replies(plan, ledger)] == [here[request] for request in asked]
+    assert [reply for _, reply in replies(batch, ledger)] == [here[request] for request in asked]
     assert kept[1:] == sorted(kept[1:])
     assert 0 < kept[1] < ROWS, "finished blocks reached the ledger while others ran"
 
@@ -82,9 +82,9 @@ def adapter(tmp_path: Path) -> Path:
 def test_a_pool_of_two_asks_a_student_with_an_adapter(adapter: Path, tmp_path: Path) -> None:
     asked, ledger = requests(2 * ROWS_PER_BLOCK, 0.0), Ledger(tmp_path / "ledger.sqlite")
     student = replace(TEACHER, name=str(adapter), engine="ray-transformers", precision="float32")
-    plan = survey(student, lambda: iter(asked), ledger)
-    ask(plan, limits(min_success_ratio=1.0), ledger)
-    found = [reply.text for _, reply in replies(plan, ledger)]
+    batch = estimate(student, lambda: iter(asked), ledger)
+    ask(batch, limits(min_success_ratio=1.0), ledger)
+    found = [reply.text for _, reply in replies(batch, ledger)]
     texts = {}
     for name in (adapter, BASE):
         engine = TransformersEngine(replace(TEACHER, name=str(name), precision="float32"))

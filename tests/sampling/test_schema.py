@@ -9,14 +9,14 @@ import orjson
 import pytest
 from dvc.utils.hydra import apply_overrides
 
-from stages.answer import __main__ as answer
 from stages.generate import __main__ as generate
+from stages.predict import __main__ as answer
 from stages.rows.completion import Completion
 from stages.rows.prompt import Message, Prompt, read_prompts, write_prompts
-from stages.sampling.asking import ask, replies, survey
 from stages.sampling.chat import to_body
 from stages.sampling.ledger.store import Ledger
 from stages.sampling.request import Request, key
+from stages.sampling.runner import ask, estimate, replies
 from stages.score import judge
 from stages.tasks.prompts import TASKS
 from tests.sampling.conftest import ENDPOINT, Served, limits, request
@@ -113,6 +113,6 @@ def test_a_server_that_holds_replies_to_the_schema_has_the_model_reason_first(se
     ledger = Ledger(folder / "ledger.sqlite")
     schema = asked_by_generate(folder, "math", "cot").schema
     asked = [request(f"question {i}")._replace(schema=schema) for i in range(20)]
-    plan = survey(ENDPOINT, lambda: iter(asked), ledger)
-    ask(plan, limits(min_success_ratio=1.0), ledger)
-    assert [list(json.loads(reply.text)) for _, reply in replies(plan, ledger)] == [["reasoning", "answer"]] * 20
+    batch = estimate(ENDPOINT, lambda: iter(asked), ledger)
+    ask(batch, limits(min_success_ratio=1.0), ledger)
+    assert [list(json.loads(reply.text)) for _, reply in replies(batch, ledger)] == [["reasoning", "answer"]] * 20

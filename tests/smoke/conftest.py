@@ -38,8 +38,8 @@ def make_clone(folder: Path) -> Path:
     for split, count in (("train", NUM_TRAIN), ("test", NUM_TEST), ("validation", NUM_TEST)):
         path = folder / f"data/laptop/problems/{split}.jsonl"
         path.write_text("".join(path.open().readlines()[:count]))
-    guard = folder / "data/laptop/families/guard.jsonl"
-    guard.write_text("".join([line for line in guard.open() if '"task": "math"' not in line][:NUM_GUARD]))
+    retention = folder / "data/laptop/families/guard.jsonl"
+    retention.write_text("".join([line for line in retention.open() if '"task": "math"' not in line][:NUM_GUARD]))
     apply_overrides(str(folder / "params.yaml"), ["train-8b.num_epochs=1", "train-70b.num_epochs=1", "evaluate.num_resamples=1000"])
     for command in (("init", "-q"), ("add", "-A"), ("-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "clone")):
         assert run(folder, "git", *command).returncode == 0

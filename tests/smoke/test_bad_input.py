@@ -19,7 +19,7 @@ from tests.settings import copy_settings, set_dataset
 def folder(tmp_path: Path) -> Path:
     """A working folder with three good train rows, one validation and one test row of the laptop data set."""
     copy_settings(tmp_path)
-    shutil.copytree(ROOT / "data/guard", tmp_path / "data/guard")
+    shutil.copytree(ROOT / "data/retention", tmp_path / "data/retention")
     for split, count in (("train", 3), ("validation", 1), ("test", 1)):
         rows = (ROOT / f"data/laptop/problems/{split}.jsonl").open().readlines()[:count]
         write(tmp_path, split, rows)
@@ -176,8 +176,8 @@ def test_a_column_that_the_task_does_not_know(folder: Path) -> None:
 
 
 def test_a_guard_set_that_is_not_there(folder: Path) -> None:
-    apply_overrides(str(folder / "params.yaml"), ["profiles.laptop.prompts.guard=mine.jsonl"])
-    assert fails(folder, "prompts").startswith("prompts: data/guard/mine.jsonl: got no such file, wanted the questions")
+    apply_overrides(str(folder / "params.yaml"), ["profiles.laptop.prompts.retention=mine.jsonl"])
+    assert fails(folder, "prompts").startswith("prompts: data/retention/mine.jsonl: got no such file, wanted the questions")
 
 
 def recorded(folder: Path, rows: list[dict[str, str]]) -> None:
@@ -215,7 +215,7 @@ def test_recorded_completions_are_filtered_without_a_test_split_and_those_beyond
     runs(folder, "score")
     runs(folder, "filter")
     assert json.loads((folder / "metrics/filter.json").read_text())["filter"]["kept"] == 3
-    assert fails(folder, "answer teacher").startswith("answer: data/prompts/test.jsonl: got no questions")
+    assert fails(folder, "predict teacher").startswith("predict: data/prompts/test.jsonl: got no questions")
 
 
 def test_too_few_recorded_completions_say_what_helps(folder: Path) -> None:

@@ -12,8 +12,8 @@ from tests.settings import set_dataset
 from tests.smoke.conftest import NUM_GUARD, NUM_TEST, NUM_TRAIN, SECRETS, run
 
 TRAINING = {"train-8b", "train-70b"}
-STUDENTS = {"answer@8b", "answer@70b"}
-ASKING = {"generate", "score", *(f"answer-untuned@{model}" for model in ("teacher", "base-8b", "base-70b")), *STUDENTS}
+STUDENTS = {"predict@8b", "predict@70b"}
+ASKING = {"generate", "score", *(f"predict-untuned@{model}" for model in ("teacher", "base-8b", "base-70b")), *STUDENTS}
 ALL = {"prompts", "filter", "evaluate", *ASKING, *TRAINING}
 
 
@@ -53,7 +53,7 @@ def set_params(clone: Path, *overrides: str) -> None:
 def test_the_first_run_ran_every_stage_and_asked_each_prompt_once(clone: Path) -> None:
     log = (clone / "first.log").read_text()
     assert set(re.findall(r"^Running stage '(.+)':$", log, re.MULTILINE)) == ALL
-    # the teacher answers train once and test in two styles; each of four others answers test in two styles; all answer the guard set
+    # the teacher answers train once and test in two styles; each of four others answers test in two styles; all answer the retention set
     assert num_asked(clone, "data/laptop/models/teacher") == NUM_TRAIN + 2 * NUM_TEST + NUM_GUARD
     assert num_asked(clone) == NUM_TRAIN + 5 * (2 * NUM_TEST + NUM_GUARD)
 
@@ -116,7 +116,7 @@ def test_a_value_of_train_70b_retrains_it_alone_and_back_again_costs_nothing(res
     teacher = num_asked(restored, "data/laptop/models/teacher")
     set_params(restored, "train-70b.num_epochs=2")
     ran = repro(restored)
-    assert ran == {"train-70b", "answer@70b", "evaluate"}
+    assert ran == {"train-70b", "predict@70b", "evaluate"}
     assert num_asked(restored, "data/laptop/models/teacher") == teacher
     set_params(restored, "train-70b.num_epochs=1")
     assert repro(restored) == set()

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from tests.smoke.conftest import ENVIRONMENT, NUM_TRAIN
-from tools.plan.mixtures import on_cpu
+from tools.plan.candidates import on_cpu
 
 pytestmark = pytest.mark.slow
 
@@ -97,9 +97,9 @@ def test_train_killed_at_three_moments_ends_with_the_same_bytes(copy: Path) -> N
 
 def test_kill_of_dvc_leaves_no_trainer(copy: Path) -> None:
     """Nor the launcher of two of them."""
-    mixture = on_cpu(batch=8).model_copy(update={"num_processes": 2})
+    parallelism = on_cpu(batch=8).model_copy(update={"num_processes": 2})
     (copy / ".potstill").mkdir(exist_ok=True)
-    (copy / ".potstill/mixture-8b.json").write_text(mixture.model_dump_json())
+    (copy / ".potstill/parallelism-8b.json").write_text(parallelism.model_dump_json())
     with start(copy, "dvc", "repro", "-f", "-s", "train-8b", POTSTILL_CHECKPOINT_SECONDS="0") as dvc:
         running: list[psutil.Process] = []
 

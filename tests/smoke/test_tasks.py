@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 NUM_ROWS = {"train": 48, "validation": 8, "test": 24}
 STAGES = (
     "prompts", "generate", "score", "filter", "train 8b", "train 70b",
-    "answer teacher", "answer base-8b", "answer base-70b", "answer 8b", "answer 70b", "evaluate",
+    "predict teacher", "predict base-8b", "predict base-70b", "predict 8b", "predict 70b", "evaluate",
 )  # fmt: skip
 
 
@@ -25,10 +25,10 @@ STAGES = (
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    (tmp_path / "data/guard").mkdir(parents=True)
+    (tmp_path / "data/retention").mkdir(parents=True)
     (tmp_path / "data/laptop").symlink_to(ROOT / "data/laptop")
-    guard = (ROOT / "data/guard/laptop.jsonl").open().readlines()
-    (tmp_path / "data/guard/laptop.jsonl").write_text("".join(guard[::30]))  # four questions of each of three tasks
+    retention = (ROOT / "data/retention/laptop.jsonl").open().readlines()
+    (tmp_path / "data/retention/laptop.jsonl").write_text("".join(retention[::30]))  # four questions of each of three tasks
     copy_settings(tmp_path)
     return tmp_path
 
@@ -69,5 +69,5 @@ def test_the_whole_graph(task: str, folder: Path, monkeypatch: pytest.MonkeyPatc
     if task == "summarization":
         assert of_teacher["summaries"]["entities_by"] == "rule"
         assert report["teacher"]["rich"] > report["teacher"]["plain"], "the chain makes it denser"
-    # every student is asked the guard set's questions of the other tasks in which answers are right or wrong
-    assert [set(row["tasks"]) for row in report["guard"]] == [{"math", "nli", "qa"} - {task}] * 2
+    # every student is asked the retention set's questions of the other tasks in which answers are right or wrong
+    assert [set(row["tasks"]) for row in report["retention"]] == [{"math", "nli", "qa"} - {task}] * 2

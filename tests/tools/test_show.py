@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tools.show.__main__ import main
-from tools.show.drawn import Row, draw, evenly
-from tools.show.printed import excerpt, harmless, places
+from tools.show.console import excerpt, harmless, places
+from tools.show.view import Row, draw, evenly
 
 WRONG = Row("p1", 0, "answer", "wrong", "got 20, the reference is 19", "19", "12 + 7?", "19", "12 + 7 = 20.\n\n#### 20")
 NEAR = Row("p2", 1, "duplicate", "near_duplicate", "0.93 of its words are in another", "p9", "3 + 4?", "", "3 + 4 = 7. #### 7")

@@ -12,7 +12,7 @@ from dvc.utils.hydra import apply_overrides
 
 from tests.architecture.closure import ROOT
 from tests.here import run_here
-from tools.plan.mixtures import on_cpu
+from tools.plan.candidates import on_cpu
 
 BASE = ROOT / "data/laptop/models/base-8b"
 
@@ -27,22 +27,22 @@ def examples(count: int) -> list[dict[str, Any]]:
     return rows
 
 
-def make(folder: Path, rows: list[dict[str, Any]], validation: list[dict[str, Any]], *overrides: str, **mixture: Any) -> Path:
-    """The folder with params.yaml changed, and with a mixture where one is asked for."""
+def make(folder: Path, rows: list[dict[str, Any]], validation: list[dict[str, Any]], *overrides: str, **parallelism: Any) -> Path:
+    """The folder with params.yaml changed, and with a parallelism where one is asked for."""
     shutil.copytree(BASE, folder / "data/laptop/models/base-8b")
     shutil.copy(ROOT / "params.yaml", folder)
     apply_overrides(str(folder / "params.yaml"), list(overrides))
     (folder / "data/filtered").mkdir(parents=True)
     for split, some in (("train", rows), ("validation", validation)):
         (folder / f"data/filtered/{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in some))
-    execute(folder, **mixture)
+    execute(folder, **parallelism)
     return folder
 
 
-def execute(folder: Path, **mixture: Any) -> None:
+def execute(folder: Path, **parallelism: Any) -> None:
     (folder / ".potstill").mkdir(exist_ok=True)
-    chosen = on_cpu(batch=16).model_copy(update=mixture)
-    (folder / ".potstill/mixture-8b.json").write_text(chosen.model_dump_json())
+    chosen = on_cpu(batch=16).model_copy(update=parallelism)
+    (folder / ".potstill/parallelism-8b.json").write_text(chosen.model_dump_json())
 
 
 def start(folder: Path, **environment: str) -> subprocess.Popen[str]:
@@ -59,5 +59,5 @@ def run(folder: Path, **environment: str) -> tuple[int, str]:
 
 
 def train_here(folder: Path) -> tuple[int, str]:
-    """The same in this process; those that the mixture asks for besides are started."""
+    """The same in this process; those that the parallelism asks for besides are started."""
     return run_here(folder, "train", "8b")

@@ -10,7 +10,7 @@ from stages.train import checkpoint
 from stages.train.checkpoint import abandoned, begun, decisive, fits, folder, latest
 from stages.train.params import load
 from tests.architecture.closure import ROOT
-from tools.plan.mixtures import on_cpu
+from tools.plan.candidates import on_cpu
 
 
 def test_the_last_whole_checkpoint_is_taken(tmp_path: Path) -> None:
@@ -34,7 +34,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_folder_depends_on_what_decides_the_result(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     params = load("8b")
-    assert "mixture" not in params.model_dump(), "how it is executed decides no result"
+    assert "parallelism" not in params.model_dump(), "how it is executed decides no result"
     seed_2 = params.model_copy(update={"train": params.train.model_copy(update={"seed": 2})})
     found = {folder("8b", decisive(params, [data])), folder("8b", decisive(seed_2, [data]))}
     data.write_text("b\n")

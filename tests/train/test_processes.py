@@ -23,8 +23,8 @@ pytestmark = pytest.mark.slow
 needs_deepspeed = pytest.mark.skipif(not find_spec("deepspeed") or not shutil.which("g++"), reason="DeepSpeed is not installed, or there is no g++ for it")
 
 
-def place(folder: Path, method: str, **mixture: Any) -> Path:
-    return make(folder, ROWS[:36], ROWS[36:], f"profiles.laptop.train-8b.method={method}", "train-8b.num_epochs=4", **mixture)
+def place(folder: Path, method: str, **parallelism: Any) -> Path:
+    return make(folder, ROWS[:36], ROWS[36:], f"profiles.laptop.train-8b.method={method}", "train-8b.num_epochs=4", **parallelism)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from stages.train.progress import bad_loss, flops_utilisation
-from tools.plan.mixtures import on_cpu
+from tools.plan.candidates import on_cpu
 
 
 @pytest.mark.parametrize(("loss", "norm"), [(math.nan, 1.0), (math.inf, 1.0), (2.0, math.nan), (2.0, math.inf)])

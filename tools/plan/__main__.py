@@ -10,9 +10,9 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from stages.train.mixture import Mixture
+from stages.train.parallelism import Parallelism
 from stages.train.params import ProfileStudent, load
-from tools.plan import gpus, memory, mixtures, shapes
+from tools.plan import candidates, gpus, memory, shapes
 from tools.plan.gpus import Gpu
 from tools.plan.report import Case, plans_of, print_case, print_plans, recommendation, what_would_fit
 
@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> None:
     found = None if asked.gpus or asked.hostfile else gpus.found()
     if not (asked.gpus or asked.hostfile or found):
         check_host_memory(asked.model or params.base.model, settings)
-        answer(asked, mixtures.on_cpu(batch), "recommended: one process on the CPU, for there is no GPU; name some with --gpus and --gpu-memory")
+        answer(asked, candidates.on_cpu(batch), "recommended: one process on the CPU, for there is no GPU; name some with --gpus and --gpu-memory")
         return
     gpu_name, gpu = choose_gpu(asked, found)
     num_gpus = asked.gpus or (slots(asked.hostfile) if asked.hostfile else found[0] if found else 0)
@@ -34,13 +34,13 @@ def main(arguments: list[str]) -> None:
     shape = shapes.find(asked.model or params.base.model)
     case = Case(asked.model or params.base.model, shape, settings, context, batch, gpu_name, gpu, num_gpus, asked.hostfile)
     plans = plans_of(case)
-    best = mixtures.choose(plans)
+    best = candidates.choose(plans)
     if not asked.json:
         print_case(case, profile)
         print_plans(case, plans, asked.price)
     if best is None:
         raise SystemExit(f"nothing fits: {'; '.join(what_would_fit(case, plans)) or 'nor would more GPUs, a shorter context or nf4'}")
-    answer(asked, best.mixture, recommendation(case, plans, best))
+    answer(asked, best.parallelism, recommendation(case, plans, best))
 
 
 def read_arguments(arguments: list[str]) -> argparse.Namespace:
@@ -56,8 +56,8 @@ def read_arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--context", type=int, help="tokens a row")
     parser.add_argument("--batch", type=int, help="rows a step, over all GPUs")
     parser.add_argument("--price", type=float, help="of a GPU for an hour, to print the cost")
-    parser.add_argument("--json", action="store_true", help="print the recommended mixture alone")
-    parser.add_argument("--write", action="store_true", help="keep the recommended mixture in .potstill, where training takes it from")
+    parser.add_argument("--json", action="store_true", help="print the recommended parallelism alone")
+    parser.add_argument("--write", action="store_true", help="keep the recommended parallelism in .potstill, where training takes it from")
     return parser.parse_args(arguments)
 
 
@@ -81,8 +81,8 @@ def check_host_memory(model: str, settings: ProfileStudent) -> None:
     try:
         shape = shapes.find(model)
     except SystemExit:
-        return  # the CPU's mixture needs no shape, so models of other kinds train as well
-    needed = sum(memory.estimate(shape, settings, 1, mixtures.on_cpu(batch=1))[:3])
+        return  # the CPU's parallelism needs no shape, so models of other kinds train as well
+    needed = sum(memory.estimate(shape, settings, 1, candidates.on_cpu(batch=1))[:3])
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if needed > machine:
         raise SystemExit(f"nothing fits: {model} needs {needed / 1e9:.0f} GB for its states alone, and this machine has {machine / 1e9:.0f} GB and no GPU")
@@ -94,13 +94,13 @@ def slots(hostfile: str) -> int:
     return sum(int(part.removeprefix("slots=")) for line in lines for part in line if part.startswith("slots="))
 
 
-def answer(asked: argparse.Namespace, mixture: Mixture, text: str) -> None:
+def answer(asked: argparse.Namespace, parallelism: Parallelism, text: str) -> None:
     if asked.write:
         folder = Path(os.environ.get("DVC_ROOT", ".")) / ".potstill"
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"mixture-{asked.student}.json").write_text(mixture.model_dump_json(indent=2) + "\n")
-        print(f"written to {folder / f'mixture-{asked.student}.json'}", file=sys.stderr)
-    print(mixture.model_dump_json() if asked.json else text)
+        (folder / f"parallelism-{asked.student}.json").write_text(parallelism.model_dump_json(indent=2) + "\n")
+        print(f"written to {folder / f'parallelism-{asked.student}.json'}", file=sys.stderr)
+    print(parallelism.model_dump_json() if asked.json else text)
 
 
 if __name__ == "__main__":

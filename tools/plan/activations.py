@@ -1,6 +1,6 @@
 """Bytes that a forward pass of transformers' Llama keeps for the backward pass, as real models of its code hold them."""
 
-from stages.train.mixture import Mixture
+from stages.train.parallelism import Parallelism
 from stages.train.params import ProfileStudent
 from tools.plan.shapes import Shape, linears
 
@@ -21,22 +21,22 @@ def width(settings: ProfileStudent) -> int:
     return 4 if settings.precision == "float32" else 2
 
 
-def autocasts(settings: ProfileStudent, mixture: Mixture) -> bool:
+def autocasts(settings: ProfileStudent, parallelism: Parallelism) -> bool:
     """Whether torch.autocast is at work: without DeepSpeed, which holds everything in 16 bits, adapters too."""
-    return settings.precision == "bfloat16" and mixture.zero == 0
+    return settings.precision == "bfloat16" and parallelism.zero == 0
 
 
-def residual_width(settings: ProfileStudent, mixture: Mixture) -> int:
+def residual_width(settings: ProfileStudent, parallelism: Parallelism) -> int:
     """Bytes of a number between layers: autocast leaves it in the embedding's precision, float32 where all weights are trained."""
-    return 4 if autocasts(settings, mixture) and settings.method == "full" else width(settings)
+    return 4 if autocasts(settings, parallelism) and settings.method == "full" else width(settings)
 
 
-def has_mask(settings: ProfileStudent, mixture: Mixture) -> bool:
+def has_mask(settings: ProfileStudent, parallelism: Parallelism) -> bool:
     """Whether sdpa gets a mask: where rows of several lengths are padded, or examples packed. FlashAttention-2 needs none."""
-    return mixture.attention == "sdpa" and (mixture.rows_per_device > 1 or settings.packing)
+    return parallelism.attention == "sdpa" and (parallelism.rows_per_device > 1 or settings.packing)
 
 
-def layer_token(shape: Shape, settings: ProfileStudent, mixture: Mixture) -> float:
+def layer_token(shape: Shape, settings: ProfileStudent, parallelism: Parallelism) -> float:
     """Bytes of one token in one layer, with attention that keeps no scores.
 
     Each norm keeps its input in float32 and a factor; attention its queries, keys, values, output and a float32 sum for each head,
@@ -45,19 +45,19 @@ def layer_token(shape: Shape, settings: ProfileStudent, mixture: Mixture) -> flo
     """
     w, hidden, middle = width(settings), shape.hidden, shape.intermediate
     queries = shape.heads * shape.head_size
-    keys = queries if has_mask(settings, mixture) else shape.kv_heads * shape.head_size
+    keys = queries if has_mask(settings, parallelism) else shape.kv_heads * shape.head_size
     common = 2 * 4 * (hidden + 1) + w * (2 * queries + 2 * keys) + 4 * shape.heads + 3 * w * middle
     if settings.method == "lora":
-        return common + adapters_token(shape, settings, mixture)
-    inputs = w * middle + w * hidden * (5 if autocasts(settings, mixture) else 2)  # autocast copies them for each of q, k, v, gate and up
-    return common + inputs + 2 * residual_width(settings, mixture) * hidden
+        return common + adapters_token(shape, settings, parallelism)
+    inputs = w * middle + w * hidden * (5 if autocasts(settings, parallelism) else 2)  # autocast copies them for each of q, k, v, gate and up
+    return common + inputs + 2 * residual_width(settings, parallelism) * hidden
 
 
-def adapters_token(shape: Shape, settings: ProfileStudent, mixture: Mixture) -> float:
+def adapters_token(shape: Shape, settings: ProfileStudent, parallelism: Parallelism) -> float:
     """Bytes of what adapters read: a copy for each under autocast (peft casts to float32, autocast back) and after dropout, else one for all
     that read the same; A's output; and with DoRA (peft's `lora/dora.py`) the outputs of the linear layer and of the adapter."""
     w, lora, known = width(settings), settings.lora, linears(shape)
-    copied = lora.dropout > 0 or (autocasts(settings, mixture) and lora.quantization == "none")
+    copied = lora.dropout > 0 or (autocasts(settings, parallelism) and lora.quantization == "none")
     if copied:
         read = sum(known[target][0] * (w + (1 if lora.dropout else 0)) for target in lora.targets)
     else:
@@ -65,22 +65,22 @@ def adapters_token(shape: Shape, settings: ProfileStudent, mixture: Mixture) -> 
     return read + len(lora.targets) * w * lora.rank + (sum(2 * w * known[target][1] for target in lora.targets) if lora.dora else 0)
 
 
-def layer_fixed(shape: Shape, settings: ProfileStudent, context: int, mixture: Mixture) -> float:
+def layer_fixed(shape: Shape, settings: ProfileStudent, context: int, parallelism: Parallelism) -> float:
     """Bytes in one layer that do not grow with each token alike: sdpa's mask in the precision, and the unit matrix by which peft's DoRA
     computes the norm of each target."""
-    w, rows, known = width(settings), mixture.rows_per_device, linears(shape)
+    w, rows, known = width(settings), parallelism.rows_per_device, linears(shape)
     # packed examples of all rows come as one long row (TRL's padding_free)
     places = (rows * context) ** 2 if settings.packing else rows * context**2
     units = sum(w * known[target][0] ** 2 for target in settings.lora.targets) if settings.method == "lora" and settings.lora.dora else 0
-    return (w * places if has_mask(settings, mixture) else 0) + units
+    return (w * places if has_mask(settings, parallelism) else 0) + units
 
 
-def total(shape: Shape, settings: ProfileStudent, context: int, mixture: Mixture, backward: bool = True) -> float:
+def total(shape: Shape, settings: ProfileStudent, context: int, parallelism: Parallelism, backward: bool = True) -> float:
     """Bytes of the decoder. With checkpointing each layer's input, and one layer's activations in the backward (arXiv 2205.05198, section 5)."""
-    tokens, between = context * mixture.rows_per_device, residual_width(settings, mixture)
-    layer = tokens * layer_token(shape, settings, mixture) + layer_fixed(shape, settings, context, mixture)
+    tokens, between = context * parallelism.rows_per_device, residual_width(settings, parallelism)
+    layer = tokens * layer_token(shape, settings, parallelism) + layer_fixed(shape, settings, context, parallelism)
     last_norm = tokens * (4 * (shape.hidden + 1) + (between * shape.hidden if settings.method == "full" else 0))
     rotary = 2 * between * context * shape.head_size
-    if mixture.checkpointing:
+    if parallelism.checkpointing:
         return shape.layers * between * tokens * shape.hidden + (layer if backward else 0) + last_norm + rotary
     return shape.layers * layer + last_norm + rotary

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from stages.train.mixture import Mixture
+from stages.train.parallelism import Parallelism
 from stages.train.params import ProfileStudent
 from tools.plan import activations
 from tools.plan.activations import width
@@ -60,55 +60,55 @@ def model_states(num_parameters: float, num_trained: float | None, zero: int, nu
     return sum(states(num_trained, num_parameters, 2, zero, num_processes, 2))
 
 
-def logits(shape: Shape, settings: ProfileStudent, context: int, mixture: Mixture) -> float:
+def logits(shape: Shape, settings: ProfileStudent, context: int, parallelism: Parallelism) -> float:
     """TRL's fused head holds one tile of them in the precision, the decoder's output and, in float32, the gradients of that and of trained weights."""
-    w, tokens = width(settings), context * mixture.rows_per_device
-    output = (activations.residual_width(settings, mixture) + 4) * tokens * shape.hidden
+    w, tokens = width(settings), context * parallelism.rows_per_device
+    output = (activations.residual_width(settings, parallelism) + 4) * tokens * shape.hidden
     full = settings.method == "full"
     head = 4 * shape.vocabulary * shape.hidden if full else 0
-    cast = w * TILE[1] * shape.hidden if full and activations.autocasts(settings, mixture) else 0
+    cast = w * TILE[1] * shape.hidden if full and activations.autocasts(settings, parallelism) else 0
     return w * min(tokens, TILE[0]) * TILE[1] + output + head + cast
 
 
-def context_bytes(mixture: Mixture) -> int:
-    return CONTEXT_BYTES + (NCCL_BYTES if mixture.num_processes > 1 else 0)
+def context_bytes(parallelism: Parallelism) -> int:
+    return CONTEXT_BYTES + (NCCL_BYTES if parallelism.num_processes > 1 else 0)
 
 
-def other(shape: Shape, settings: ProfileStudent, context: int, mixture: Mixture) -> float:
+def other(shape: Shape, settings: ProfileStudent, context: int, parallelism: Parallelism) -> float:
     """Bytes of communication buffers, temporaries and the CUDA context."""
     w, num_parameters, num_trained = width(settings), parameters(shape), trainable(shape, settings)
-    temporaries = 3 * w * context * mixture.rows_per_device * shape.intermediate  # gradients of gate, its activation and up
-    if activations.has_mask(settings, mixture):  # as booleans, one for all layers
-        temporaries += mixture.rows_per_device ** (2 if settings.packing else 1) * context**2
-    if mixture.zero == 0:
+    temporaries = 3 * w * context * parallelism.rows_per_device * shape.intermediate  # gradients of gate, its activation and up
+    if activations.has_mask(settings, parallelism):  # as booleans, one for all layers
+        temporaries += parallelism.rows_per_device ** (2 if settings.packing else 1) * context**2
+    if parallelism.zero == 0:
         autocast = 2 * (num_parameters - embeddings(shape)) if settings.method == "full" and w == 2 else 0  # 16-bit copies for the backward
-        return context_bytes(mixture) + temporaries + autocast + (4 * num_trained if mixture.num_processes > 1 else 0)  # DDP's buckets
+        return context_bytes(parallelism) + temporaries + autocast + (4 * num_trained if parallelism.num_processes > 1 else 0)  # DDP's buckets
     largest = max(inputs * outputs for inputs, outputs in linears(shape).values())
-    gathered = w * (min(num_parameters, LIVE) + largest + shape.vocabulary * shape.hidden) if mixture.zero == 3 else 0  # TRL gathers the whole head
-    return context_bytes(mixture) + temporaries + 2 * w * min(num_trained, BUCKET) + gathered
+    gathered = w * (min(num_parameters, LIVE) + largest + shape.vocabulary * shape.hidden) if parallelism.zero == 3 else 0  # TRL gathers the whole head
+    return context_bytes(parallelism) + temporaries + 2 * w * min(num_trained, BUCKET) + gathered
 
 
-def estimate(shape: Shape, settings: ProfileStudent, context: int, mixture: Mixture) -> Memory:
+def estimate(shape: Shape, settings: ProfileStudent, context: int, parallelism: Parallelism) -> Memory:
     num_trained, total = trainable(shape, settings), parameters(shape)
     num_frozen = 0 if settings.method == "full" else total
     frozen_bytes = float(width(settings))
     if settings.method == "lora" and settings.lora.quantization == "nf4":
         kept = embeddings(shape) / total  # embeddings stay as they are
         frozen_bytes = kept * frozen_bytes + (1 - kept) * NF4_BYTES
-    weights, gradients, optimizer = states(num_trained, num_frozen, frozen_bytes, mixture.zero, mixture.num_processes, width(settings))
+    weights, gradients, optimizer = states(num_trained, num_frozen, frozen_bytes, parallelism.zero, parallelism.num_processes, width(settings))
     host = 0.0
-    if mixture.offload_optimizer:
+    if parallelism.offload_optimizer:
         host, optimizer = host + optimizer, 0.0
-        if mixture.zero >= 2:
+        if parallelism.zero >= 2:
             host, gradients = host + gradients, 0.0
-    if mixture.offload_parameters:
+    if parallelism.offload_parameters:
         host, weights = host + weights, 0.0
     return Memory(
         weights,
         gradients,
         optimizer,
-        activations.total(shape, settings, context, mixture),
-        logits(shape, settings, context, mixture),
-        other(shape, settings, context, mixture),
+        activations.total(shape, settings, context, parallelism),
+        logits(shape, settings, context, parallelism),
+        other(shape, settings, context, parallelism),
         host,
     )

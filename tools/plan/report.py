@@ -1,11 +1,11 @@
-"""What the planner prints: the table of mixtures, what would fit, and the recommendation."""
+"""What the planner prints: the table of parallelisms, what would fit, and the recommendation."""
 
 from typing import NamedTuple
 
 from stages.train.params import ProfileStudent
-from tools.plan import mixtures, shapes
+from tools.plan import candidates, shapes
+from tools.plan.candidates import Plan
 from tools.plan.gpus import Gpu
-from tools.plan.mixtures import Plan
 from tools.plan.shapes import Shape
 
 COLUMNS = ("weights", "gradients", "optimizer", "activat.", "logits", "other", "peak")
@@ -26,7 +26,7 @@ class Case(NamedTuple):
 
 
 def plans_of(case: Case) -> list[Plan]:
-    return mixtures.plan(case.shape, case.settings, case.context, case.batch, case.gpu, case.num_gpus, case.hostfile)
+    return candidates.plan(case.shape, case.settings, case.context, case.batch, case.gpu, case.num_gpus, case.hostfile)
 
 
 def print_case(case: Case, profile: str | None) -> None:
@@ -42,7 +42,7 @@ def print_case(case: Case, profile: str | None) -> None:
 
 def print_plans(case: Case, plans: list[Plan], price: float | None) -> None:
     print(
-        f"{'mixture':54}{'rows':>5}"
+        f"{'parallelism':54}{'rows':>5}"
         + "".join(f"{column:>10}" for column in COLUMNS)
         + f"{'seconds':>9}{'GPU-hours':>10}"
         + ("     cost" if price else "")
@@ -52,7 +52,7 @@ def print_plans(case: Case, plans: list[Plan], price: float | None) -> None:
         sizes = [*one.memory[:6], one.memory.peak]
         hours = one.seconds * case.num_gpus / 3600
         cost = f"{hours * price:9.2f}" if price else ""
-        line = f"{mixtures.name(one.mixture, case.settings):54}{one.mixture.rows_per_device:5}" + "".join(f"{size / 1e9:10.1f}" for size in sizes)
+        line = f"{candidates.name(one.parallelism, case.settings):54}{one.parallelism.rows_per_device:5}" + "".join(f"{size / 1e9:10.1f}" for size in sizes)
         print(f"{line}{one.seconds:9.0f}{hours:10.2f}{cost}  {'yes' if one.fits else 'no'}")
     print()
 
@@ -61,7 +61,7 @@ def what_would_fit(case: Case, plans: list[Plan]) -> list[str]:
     """Other GPUs, contexts and weights with which something fits without offload, in words."""
 
     def fits(changed: Case) -> bool:
-        return any(one.fits and not one.mixture.offload_optimizer for one in plans_of(changed))
+        return any(one.fits and not one.parallelism.offload_optimizer for one in plans_of(changed))
 
     found = []
     more = next((n for n in (case.num_gpus * 2**k for k in range(1, 8)) if fits(case._replace(num_gpus=n, batch=n, hostfile=None))), None)
@@ -75,28 +75,30 @@ def what_would_fit(case: Case, plans: list[Plan]) -> list[str]:
     lora = case.settings.lora.model_copy(update={"quantization": "nf4"})
     if case.settings.lora.quantization == "none" and fits(case._replace(settings=case.settings.model_copy(update={"method": "lora", "lora": lora}))):
         found.append("QLoRA would fit (lora.quantization: nf4)")
-    offloaded = next((one for one in plans if one.fits and one.mixture.offload_optimizer), None)
+    offloaded = next((one for one in plans if one.fits and one.parallelism.offload_optimizer), None)
     return [*found, *(["offload fits"] if offloaded else [])]
 
 
 def recommendation(case: Case, plans: list[Plan], best: Plan) -> str:
-    """One line: the mixture, its figures, and why no other."""
-    mixture = best.mixture
+    """One line: the parallelism, its figures, and why no other."""
+    parallelism = best.parallelism
     size = f"{best.memory.peak / 1e9:.1f} of {case.gpu.memory / 1e9:.0f} GB"
-    figures = f"{mixture.rows_per_device} row{'s' * (mixture.rows_per_device > 1)} a pass, {size}, {best.seconds:.0f} s for 1,000 rows"
-    if mixture.offload_optimizer:
+    figures = f"{parallelism.rows_per_device} row{'s' * (parallelism.rows_per_device > 1)} a pass, {size}, {best.seconds:.0f} s for 1,000 rows"
+    if parallelism.offload_optimizer:
         reason = f"nothing fits without offload, which needs {best.memory.host * case.num_gpus / 1e9:.0f} GB of the machines' memory"
         reason += "".join(f"; {other}" for other in what_would_fit(case, plans) if other != "offload fits")
-        return f"recommended: {mixtures.name(mixture, case.settings)}: {figures}; {reason}"
-    rivals = [one for one in plans if one.fits and one is not best and not one.mixture.offload_optimizer]
-    equal = [mixtures.name(one.mixture, case.settings) for one in rivals if one.seconds <= (1 + mixtures.TIE) * best.seconds]
+        return f"recommended: {candidates.name(parallelism, case.settings)}: {figures}; {reason}"
+    rivals = [one for one in plans if one.fits and one is not best and not one.parallelism.offload_optimizer]
+    equal = [candidates.name(one.parallelism, case.settings) for one in rivals if one.seconds <= (1 + candidates.TIE) * best.seconds]
     slower = sorted(
-        (one.seconds / best.seconds, mixtures.name(one.mixture, case.settings)) for one in rivals if one.seconds > (1 + mixtures.TIE) * best.seconds
+        (one.seconds / best.seconds, candidates.name(one.parallelism, case.settings)) for one in rivals if one.seconds > (1 + candidates.TIE) * best.seconds
     )
-    larger = [one for one in plans if not (one.fits or one.mixture.offload_optimizer) and one.seconds < best.seconds]
+    larger = [one for one in plans if not (one.fits or one.parallelism.offload_optimizer) and one.seconds < best.seconds]
     too_large = min(larger, key=lambda one: one.memory.peak, default=None)
     reasons = [f"the smallest states of the fastest ({', '.join(equal)} take as long)"] if equal else []
     reasons += [f"{slower[0][1]} takes {slower[0][0]:.2f} times as long"] if slower and not equal else []
-    limit = (1 - mixtures.MARGIN) * case.gpu.memory / 1e9
-    reasons += [f"{mixtures.name(too_large.mixture, case.settings)} needs {too_large.memory.peak / 1e9:.1f} GB, of at most {limit:.1f}"] if too_large else []
-    return f"recommended: {mixtures.name(mixture, case.settings)}: {figures}; {'; '.join(reasons) or 'nothing else fits'}"
+    limit = (1 - candidates.MARGIN) * case.gpu.memory / 1e9
+    reasons += (
+        [f"{candidates.name(too_large.parallelism, case.settings)} needs {too_large.memory.peak / 1e9:.1f} GB, of at most {limit:.1f}"] if too_large else []
+    )
+    return f"recommended: {candidates.name(parallelism, case.settings)}: {figures}; {'; '.join(reasons) or 'nothing else fits'}"

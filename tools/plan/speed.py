@@ -1,6 +1,6 @@
 """How long a training takes: an estimate, from arithmetic and traffic that do not overlap."""
 
-from stages.train.mixture import Mixture
+from stages.train.parallelism import Parallelism
 from stages.train.params import ProfileStudent
 from tools.plan import gpus
 from tools.plan.activations import width
@@ -26,29 +26,29 @@ def flops_per_token(shape: Shape, settings: ProfileStudent, context: int, checkp
     return forward * passes + attention * (4 if checkpointing else 3)
 
 
-def step_seconds(shape: Shape, settings: ProfileStudent, context: int, batch: int, mixture: Mixture, gpu: Gpu) -> tuple[float, float, float]:
+def step_seconds(shape: Shape, settings: ProfileStudent, context: int, batch: int, parallelism: Parallelism, gpu: Gpu) -> tuple[float, float, float]:
     """Seconds of one step for (arithmetic, traffic between GPUs, traffic with the host and Adam there).
 
     Traffic of the weights' gradients is 2 a parameter for ZeRO-0 to 2; ZeRO-3 gathers all weights in the forward and in the backward
     of every pass besides (arXiv 1910.02054, section 7).
     """
-    n, w = mixture.num_processes, width(settings)
+    n, w = parallelism.num_processes, width(settings)
     num_trained, total = trainable(shape, settings), parameters(shape)
-    passes = batch / (n * mixture.rows_per_device)
+    passes = batch / (n * parallelism.rows_per_device)
     peak = gpus.peak(gpu, settings.precision)
-    link = min(gpu.link, NETWORK) if mixture.hostfile else gpu.link
-    arithmetic = batch / n * context * flops_per_token(shape, settings, context, mixture.checkpointing) / (peak * EFFICIENCY)
+    link = min(gpu.link, NETWORK) if parallelism.hostfile else gpu.link
+    arithmetic = batch / n * context * flops_per_token(shape, settings, context, parallelism.checkpointing) / (peak * EFFICIENCY)
     remote = (n - 1) / n  # of each thing gathered
-    reduced = 2 * (4 if mixture.zero == 0 else w) * num_trained
-    gathered = 2 * w * total * passes if mixture.zero == 3 else 0
+    reduced = 2 * (4 if parallelism.zero == 0 else w) * num_trained
+    gathered = 2 * w * total * passes if parallelism.zero == 3 else 0
     host = 0.0
-    if mixture.offload_optimizer:
+    if parallelism.offload_optimizer:
         host += 2 * w * num_trained / n / gpu.host_link + num_trained / CPU_ADAM
-    if mixture.offload_parameters:
+    if parallelism.offload_parameters:
         host += 2 * w * total / n * passes / gpu.host_link
     return arithmetic, (reduced + gathered) * remote / link, host
 
 
-def seconds_per_1000(shape: Shape, settings: ProfileStudent, context: int, batch: int, mixture: Mixture, gpu: Gpu) -> float:
+def seconds_per_1000(shape: Shape, settings: ProfileStudent, context: int, batch: int, parallelism: Parallelism, gpu: Gpu) -> float:
     """Of 1,000 rows of `context` tokens."""
-    return sum(step_seconds(shape, settings, context, batch, mixture, gpu)) * 1000 / batch
+    return sum(step_seconds(shape, settings, context, batch, parallelism, gpu)) * 1000 / batch

@@ -10,8 +10,8 @@ import orjson
 from rich.console import Console
 from rich.text import Text
 
-from tools.show.drawn import Row, draw, evenly, kept, open_or_stop, rejected
-from tools.show.printed import harmless, print_counts, print_row
+from tools.show.console import harmless, print_counts, print_row
+from tools.show.view import Row, draw, evenly, kept, open_or_stop, rejected
 
 METRICS = Path("metrics/filter.json")
 REJECTED = Path("data/filtered/rejected.jsonl")

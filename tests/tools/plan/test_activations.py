@@ -10,11 +10,11 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from stages.train.mixture import Mixture
+from stages.train.parallelism import Parallelism
 from stages.train.params import ProfileStudent, load
 from tests.architecture.closure import ROOT
 from tools.plan import activations
-from tools.plan.mixtures import on_cpu
+from tools.plan.candidates import on_cpu
 from tools.plan.shapes import Shape, linears
 
 SMALL = Shape(vocabulary=1024, hidden=256, intermediate=896, layers=4, heads=8, kv_heads=2, head_size=32, tied=False)
@@ -50,7 +50,7 @@ def changed(settings: ProfileStudent, precision: str, method: str) -> ProfileStu
     return settings.model_copy(update=chosen | {"lora": settings.lora.model_copy(update=update)})
 
 
-def model_of(settings: ProfileStudent, mixture: Mixture) -> Any:
+def model_of(settings: ProfileStudent, parallelism: Parallelism) -> Any:
     """As stages/train builds it, and DeepSpeed casts it."""
     config = LlamaConfig(
         vocab_size=SMALL.vocabulary,
@@ -62,15 +62,15 @@ def model_of(settings: ProfileStudent, mixture: Mixture) -> Any:
     )
     plain: Any = LlamaForCausalLM(config)
     if settings.method == "full":
-        return plain if mixture.zero == 0 else plain.to(getattr(torch, settings.precision))
+        return plain if parallelism.zero == 0 else plain.to(getattr(torch, settings.precision))
     lora = settings.lora
     adapter = LoraConfig(r=lora.rank, target_modules=lora.targets, use_dora=lora.dora, lora_dropout=lora.dropout, task_type="CAUSAL_LM")
-    return get_peft_model(plain.to(getattr(torch, settings.precision)), adapter, autocast_adapter_dtype=mixture.zero == 0)
+    return get_peft_model(plain.to(getattr(torch, settings.precision)), adapter, autocast_adapter_dtype=parallelism.zero == 0)
 
 
-def kept_for_backward(model: Any, context: int, mixture: Mixture, autocast: bool, positions: torch.Tensor | None = None) -> int:
+def kept_for_backward(model: Any, context: int, parallelism: Parallelism, autocast: bool, positions: torch.Tensor | None = None) -> int:
     """Bytes of the storages that the decoder's forward saves, weights and autocast's copies of them left out. The last row is padded."""
-    if mixture.checkpointing:
+    if parallelism.checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
         model.enable_input_require_grads()
     weights = {t.untyped_storage().data_ptr() for t in itertools.chain(model.parameters(), model.buffers())}
@@ -83,7 +83,7 @@ def kept_for_backward(model: Any, context: int, mixture: Mixture, autocast: bool
             kept[storage.data_ptr()] = storage
         return tensor
 
-    tokens = torch.zeros((mixture.rows_per_device, context), dtype=torch.long)
+    tokens = torch.zeros((parallelism.rows_per_device, context), dtype=torch.long)
     mask = torch.ones_like(tokens)
     mask[1:, -7:] = 0
     decoder = model.base_model.model.model if hasattr(model, "peft_config") else model.model
@@ -100,28 +100,28 @@ def kept_for_backward(model: Any, context: int, mixture: Mixture, autocast: bool
 def test_activations_are_those_of_a_real_model(settings: ProfileStudent, precision: str, zero: int, method: str, checkpointing: bool, rows: int) -> None:
     """One row alone has no mask; of two one is padded. With checkpointing the forward keeps the layers' inputs alone."""
     settings = changed(settings, precision, method)
-    mixture = on_cpu(batch=rows).model_copy(update={"zero": zero, "checkpointing": checkpointing})
-    model = model_of(settings, mixture)
+    parallelism = on_cpu(batch=rows).model_copy(update={"zero": zero, "checkpointing": checkpointing})
+    model = model_of(settings, parallelism)
     for context in (192, 416):  # of no weight's size
-        measured = kept_for_backward(model, context, mixture, activations.autocasts(settings, mixture))
-        assert activations.total(SMALL, settings, context, mixture, backward=False) == pytest.approx(measured, rel=0.05), (context, measured)
+        measured = kept_for_backward(model, context, parallelism, activations.autocasts(settings, parallelism))
+        assert activations.total(SMALL, settings, context, parallelism, backward=False) == pytest.approx(measured, rel=0.05), (context, measured)
 
 
 def test_packed_rows_have_a_mask_as_one_long_row(settings: ProfileStudent) -> None:
     packed = changed(settings, "bfloat16", "full").model_copy(update={"packing": True})
-    mixture = on_cpu(batch=1).model_copy(update={"zero": 2})
+    parallelism = on_cpu(batch=1).model_copy(update={"zero": 2})
     positions = torch.cat([torch.arange(208), torch.arange(208)])[None]  # two examples
-    measured = kept_for_backward(model_of(packed, mixture), 416, mixture, False, positions)
-    assert activations.total(SMALL, packed, 416, mixture) == pytest.approx(measured, rel=0.05)
-    two = mixture.model_copy(update={"rows_per_device": 2})
+    measured = kept_for_backward(model_of(packed, parallelism), 416, parallelism, False, positions)
+    assert activations.total(SMALL, packed, 416, parallelism) == pytest.approx(measured, rel=0.05)
+    two = parallelism.model_copy(update={"rows_per_device": 2})
     assert activations.layer_fixed(SMALL, packed, 416, two) == 2 * (2 * 416) ** 2
 
 
 def test_checkpointing_holds_one_layer_more_in_the_backward(settings: ProfileStudent) -> None:
     """2·s·b·h a layer in 16 bits, and one layer's activations (arXiv 2205.05198, section 5)."""
-    mixture = on_cpu(batch=1).model_copy(update={"zero": 2, "checkpointing": True})
-    forward, backward = (activations.total(SMALL, settings, 256, mixture, backward=both) for both in (False, True))
-    assert backward - forward == 256 * activations.layer_token(SMALL, settings, mixture)
+    parallelism = on_cpu(batch=1).model_copy(update={"zero": 2, "checkpointing": True})
+    forward, backward = (activations.total(SMALL, settings, 256, parallelism, backward=both) for both in (False, True))
+    assert backward - forward == 256 * activations.layer_token(SMALL, settings, parallelism)
     inputs = SMALL.layers * 2 * 256 * SMALL.hidden
     assert inputs < forward < 1.6 * inputs  # the last norm's float32 besides
 

@@ -17,7 +17,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from stages.train.params import ProfileStudent, load
 from tests.architecture.closure import ROOT
 from tools.plan import memory
-from tools.plan.mixtures import on_cpu
+from tools.plan.candidates import on_cpu
 from tools.plan.shapes import SHAPES, Shape, parameters
 
 SMALL = Shape(vocabulary=1024, hidden=256, intermediate=896, layers=4, heads=8, kv_heads=2, head_size=32, tied=False)
@@ -127,9 +127,9 @@ def test_the_tile_of_logits_is_trls() -> None:
 
 def test_logits_are_those_of_one_tile(settings: ProfileStudent) -> None:
     """Llama-3.1-8B, 4 rows of 2,048 tokens: all logits would be 2.1 GB in 16 bits."""
-    shape, mixture = SHAPES["Llama-3.1-8B"], on_cpu(batch=4)
+    shape, parallelism = SHAPES["Llama-3.1-8B"], on_cpu(batch=4)
     output = (2 + 4) * 4 * 2048 * 4096
-    assert memory.logits(shape, settings, 2048, mixture) == 2 * 4096 * 32768 + output
+    assert memory.logits(shape, settings, 2048, parallelism) == 2 * 4096 * 32768 + output
     full = settings.model_copy(update={"method": "full"})
-    with_zero = mixture.model_copy(update={"zero": 2})
+    with_zero = parallelism.model_copy(update={"zero": 2})
     assert memory.logits(shape, full, 2048, with_zero) == 2 * 4096 * 32768 + output + 4 * 128256 * 4096

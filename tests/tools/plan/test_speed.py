@@ -4,8 +4,8 @@ import pytest
 
 from stages.train.params import ProfileStudent, load
 from tests.architecture.closure import ROOT
+from tools.plan.candidates import on_cpu
 from tools.plan.gpus import GPUS
-from tools.plan.mixtures import on_cpu
 from tools.plan.shapes import SHAPES, parameters
 from tools.plan.speed import EFFICIENCY, flops_per_token, step_seconds
 

@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from tools.show.drawn import Row
+from tools.show.view import Row
 
 SHORT, LONG = 400, 2400  # characters of a question and of a reply in the terminal
 LABEL = 11  # columns

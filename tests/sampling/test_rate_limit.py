@@ -2,7 +2,7 @@
 
 import asyncio
 
-from stages.sampling.pace import START, Concurrency
+from stages.sampling.rate_limit import START, Concurrency
 
 
 def test_it_doubles_a_round_until_the_first_refusal_then_grows_by_one_a_round() -> None:

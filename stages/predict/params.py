@@ -1,4 +1,4 @@
-"""The parameters of `answer-untuned` and `answer`."""
+"""The parameters of `predict-untuned` and `answer`."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -13,7 +13,7 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Answer(Section):
+class Predict(Section):
     split: Literal["validation", "test"]  # choose hyper-parameters on validation
     styles: list[Literal["plain", "rich"]]
 
@@ -34,7 +34,7 @@ class Model(Section):
 
 
 class Params(Section):
-    answer: Answer
+    predict: Predict
     sampling: Limits
     max_tokens: MaxTokens
     model: Model
@@ -45,7 +45,7 @@ def load(who: str) -> Params:
     document = YAML(typ="safe").load(Path("params.yaml"))
     name, section = document["profile"], who if who == "teacher" or who.startswith("base-") else f"base-{who}"
     profile = document["profiles"][name]
-    bound = {"answer": document["answer"], "sampling": document["sampling"], "max_tokens": profile["max_tokens"], "model": profile[section]}
+    bound = {"predict": document["predict"], "sampling": document["sampling"], "max_tokens": profile["max_tokens"], "model": profile[section]}
     where = {"max_tokens": f"profiles.{name}.max_tokens", "model": f"profiles.{name}.{section}"}
     try:
         return Params.model_validate(bound)

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from stages.train.mixture import Mixture, load
+from stages.train.parallelism import Parallelism, load
 from tests.architecture.closure import ROOT
 from tools.plan import gpus
 from tools.plan.__main__ import main, slots
@@ -20,9 +20,9 @@ def in_the_repository(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
 
 
-def plan(capsys: pytest.CaptureFixture[str], *arguments: str) -> Mixture:
+def plan(capsys: pytest.CaptureFixture[str], *arguments: str) -> Parallelism:
     main([*arguments, "--json"])
-    return Mixture.model_validate_json(capsys.readouterr().out)
+    return Parallelism.model_validate_json(capsys.readouterr().out)
 
 
 def shown(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:
@@ -46,7 +46,7 @@ def shown(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:
         (("70b", "--gpus", "8", "--gpu-memory", "80", "--method", "full"), 3, True, True),
     ],
 )
-def test_the_mixture(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], zero: int, checkpointing: bool, offloaded: bool) -> None:
+def test_the_parallelism(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], zero: int, checkpointing: bool, offloaded: bool) -> None:
     found = plan(capsys, *arguments)
     assert (found.zero, found.checkpointing, found.offload_optimizer) == (zero, checkpointing, offloaded)
     last = shown(capsys, *arguments)[-1]
@@ -146,9 +146,11 @@ def test_what_is_written_is_what_training_takes(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     chosen = plan(capsys, "8b", "--gpus", "8", "--gpu-memory", "80", "--write")
     assert load("8b", tmp_path / ".potstill") == chosen
-    file = tmp_path / ".potstill/mixture-8b.json"
+    file = tmp_path / ".potstill/parallelism-8b.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"zero": 7, "extra": 1}))
-    with pytest.raises(SystemExit, match=r"mixture-8b.json is no mixture: zero: Input should be 0, 1, 2 or 3, got 7; extra: Extra inputs .*; remove it"):
+    with pytest.raises(
+        SystemExit, match=r"parallelism-8b.json is no parallelism: zero: Input should be 0, 1, 2 or 3, got 7; extra: Extra inputs .*; remove it"
+    ):
         load("8b", tmp_path / ".potstill")
     file.unlink()
     assert load("8b", tmp_path / ".potstill").num_processes == 1, "without a file the planner is asked"

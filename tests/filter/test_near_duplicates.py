@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from stages.filter.near import SCHEMA, near_duplicates, near_within, resolve
+from stages.filter.near_duplicates import SCHEMA, near_duplicates, near_within, resolve
 
 TEN = "a b c d e f g h i j"  # with 3-grams: a changed last word leaves 7 of 8, a Jaccard of 7 / 9; a left one 7 / 8
 
@@ -84,12 +84,12 @@ def test_only_texts_of_one_group_are_compared() -> None:
 
 
 def test_a_long_chain_is_resolved_by_turns() -> None:
-    edges = pl.DataFrame({"position": range(1, 7), "of": range(6), "jaccard": [0.9] * 6}, schema=SCHEMA)
+    edges = pl.DataFrame({"position": range(1, 7), "of": range(6), "similarity": [0.9] * 6}, schema=SCHEMA)
     assert resolve(edges, 7).rows() == [(1, 0, 0.9), (3, 2, 0.9), (5, 4, 0.9)]
 
 
 def test_the_evidence_is_the_first_kept_row() -> None:
-    edges = pl.DataFrame({"position": [1, 3, 3, 3], "of": [0, 2, 1, 0], "jaccard": [0.9, 0.8, 0.95, 0.85]}, schema=SCHEMA)
+    edges = pl.DataFrame({"position": [1, 3, 3, 3], "of": [0, 2, 1, 0], "similarity": [0.9, 0.8, 0.95, 0.85]}, schema=SCHEMA)
     assert resolve(edges, 4).rows() == [(1, 0, 0.9), (3, 0, 0.85)]
 
 

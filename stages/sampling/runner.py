@@ -27,7 +27,7 @@ EXIT_BUDGET = 3
 
 
 @dataclass
-class Plan:
+class Batch:
     """A stream of requests that can be started anew, and where each stands."""
 
     model: Model
@@ -38,55 +38,55 @@ class Plan:
     failures: dict[bytes, str] = field(default_factory=dict)  # why a request got no reply
 
 
-def survey(model: Model, requests: Callable[[], Iterator[Request]], ledger: Ledger) -> Plan:
+def estimate(model: Model, requests: Callable[[], Iterator[Request]], ledger: Ledger) -> Batch:
     """What the ledger lacks, and one line of what that will take."""
     model = settled(model)
-    plan, engine_version = Plan(model, requests), version(model)
+    batch, engine_version = Batch(model, requests), version(model)
     prompts: list[str] = []  # some of those to ask
     characters = completion_tokens = 0
     for chunk in chunks(requests(), CHUNK):
         keys = [key(model, engine_version, request) for request in chunk]
         known = ledger.known(keys)
-        plan.keys += keys
-        plan.places += [request.place for request in chunk]
+        batch.keys += keys
+        batch.places += [request.place for request in chunk]
         for k, request in zip(keys, chunk, strict=True):
-            if k not in known and k not in plan.missing:
-                plan.missing.add(k)
+            if k not in known and k not in batch.missing:
+                batch.missing.add(k)
                 text = "".join(content for _, content in request.messages)
                 characters += len(text)
                 completion_tokens += request.max_tokens
                 if len(prompts) < 1000:
                     prompts.append(text)
-    line = f"{model.name}: {len(plan.keys)} requests, {len(plan.keys) - len(plan.missing)} in the ledger, {len(plan.missing)} to ask"
-    if plan.missing:
+    line = f"{model.name}: {len(batch.keys)} requests, {len(batch.keys) - len(batch.missing)} in the ledger, {len(batch.missing)} to ask"
+    if batch.missing:
         # imported here, because a run that finds all its replies should not wait for it
-        from stages.sampling.estimate import count_tokens
+        from stages.sampling.token_count import count_tokens
 
         tokens, how = count_tokens(model, prompts)
         prompt_tokens = round(tokens * characters / max(1, sum(map(len, prompts))))
         cost = model.cost(prompt_tokens, completion_tokens)
         line += f": about {prompt_tokens:,} prompt tokens ({how}), at most {completion_tokens:,} completion tokens, cost {in_words(cost, 'at most')}"
     print(line, file=sys.stderr)
-    return plan
+    return batch
 
 
-def ask(plan: Plan, limits: Limits, ledger: Ledger, load: Callable[[Model, Limits, bool], Engine] = load) -> None:
+def ask(batch: Batch, limits: Limits, ledger: Ledger, load: Callable[[Model, Limits, bool], Engine] = load) -> None:
     """Ask what is missing. Stops at the budget, and where too many requests get no reply; what was answered is kept."""
-    if plan.missing:
-        check_prices(plan.model, limits.budget)
-        spending, start, todo = Spending(plan.model), time.monotonic(), set(plan.missing)
-        engine = load(plan.model, limits, ledger.has_replies_of(plan.model))
-        with tqdm(total=len(todo), unit="reply", desc=plan.model.name, mininterval=1) as progress:
+    if batch.missing:
+        check_prices(batch.model, limits.budget)
+        spending, start, todo = Spending(batch.model), time.monotonic(), set(batch.missing)
+        engine = load(batch.model, limits, ledger.has_replies_of(batch.model))
+        with tqdm(total=len(todo), unit="reply", desc=batch.model.name, mininterval=1) as progress:
             reached = None
             while todo and not reached:
-                reached = ask_round(plan, todo, engine, limits, ledger, spending, progress)
+                reached = ask_round(batch, todo, engine, limits, ledger, spending, progress)
                 if todo and not reached:
                     wait_for_others(todo, ledger, progress)
-        plan.failures |= dict.fromkeys(todo, "not asked")
-        report(plan.model, spending, engine, time.monotonic() - start, ledger)
+        batch.failures |= dict.fromkeys(todo, "not asked")
+        report(batch.model, spending, engine, time.monotonic() - start, ledger)
         if reached in Budget.model_fields:
             stop_at_budget(reached, limits, len(todo))
-    check_success(plan, limits)
+    check_success(batch, limits)
 
 
 def check_prices(model: Model, budget: Budget) -> None:
@@ -97,17 +97,17 @@ def check_prices(model: Model, budget: Budget) -> None:
         )
 
 
-def ask_round(plan: Plan, todo: set[bytes], engine: Engine, limits: Limits, ledger: Ledger, spending: Spending, progress: tqdm) -> str | None:
+def ask_round(batch: Batch, todo: set[bytes], engine: Engine, limits: Limits, ledger: Ledger, spending: Spending, progress: tqdm) -> str | None:
     """Ask what of `todo` no other process is asking, and take it out. The limit that ended the round, if one did."""
     under_way: dict[Request, bytes] = {}
     reached: list[str] = []
 
     def draw() -> Iterator[Request]:
-        missing = (pair for pair in zip(plan.keys, plan.requests(), strict=True) if pair[0] in todo)
+        missing = (pair for pair in zip(batch.keys, batch.requests(), strict=True) if pair[0] in todo)
         for chunk in chunks(missing, CLAIM):
             mine = ledger.claim([k for k, _ in chunk])
             for k, request in chunk:
-                if limit := spending.reached(limits.budget) or hopeless(plan, limits):
+                if limit := spending.reached(limits.budget) or hopeless(batch, limits):
                     reached.append(limit)
                     return
                 if k in mine and k in todo:
@@ -116,10 +116,10 @@ def ask_round(plan: Plan, todo: set[bytes], engine: Engine, limits: Limits, ledg
                     spending.requests += 1
                     yield request
 
-    for batch in engine.ask(draw()):
-        replies = [(under_way.pop(request), reply) for request, reply in batch]
-        ledger.put(plan.model, [(k, reply) for k, reply in replies if reply.finish_reason != "unanswered"])
-        plan.failures |= {k: reply.error for k, reply in replies if reply.finish_reason == "unanswered"}
+    for finished in engine.ask(draw()):
+        replies = [(under_way.pop(request), reply) for request, reply in finished]
+        ledger.put(batch.model, [(k, reply) for k, reply in replies if reply.finish_reason != "unanswered"])
+        batch.failures |= {k: reply.error for k, reply in replies if reply.finish_reason == "unanswered"}
         before = spending.replies
         for _, reply in replies:
             spending.add(reply)
@@ -128,7 +128,7 @@ def ask_round(plan: Plan, todo: set[bytes], engine: Engine, limits: Limits, ledg
         if before < REPLIES_BEFORE_FORECAST <= spending.replies:
             progress.write(forecast(spending, progress), file=sys.stderr)
     ledger.release()
-    plan.failures |= dict.fromkeys(under_way.values(), "never came back")
+    batch.failures |= dict.fromkeys(under_way.values(), "never came back")
     return reached[0] if reached else None
 
 
@@ -147,9 +147,9 @@ def wait_for_others(todo: set[bytes], ledger: Ledger, progress: tqdm) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def hopeless(plan: Plan, limits: Limits) -> str | None:
+def hopeless(batch: Batch, limits: Limits) -> str | None:
     """Too few can succeed now, whatever comes."""
-    return "min_success_ratio" if len(plan.failures) > (1 - limits.min_success_ratio) * len(plan.keys) else None
+    return "min_success_ratio" if len(batch.failures) > (1 - limits.min_success_ratio) * len(batch.keys) else None
 
 
 def forecast(spending: Spending, progress: tqdm) -> str:
@@ -192,15 +192,15 @@ def stop_at_budget(reached: str, limits: Limits, left: int) -> None:
     raise SystemExit(EXIT_BUDGET)
 
 
-def check_success(plan: Plan, limits: Limits) -> None:
-    kinds = Counter(kind(plan.failures[k]) for k in plan.keys if k in plan.failures)
-    total, succeeded = len(plan.keys), len(plan.keys) - kinds.total()
-    for error in list(dict.fromkeys(plan.failures.values()))[:3]:
+def check_success(batch: Batch, limits: Limits) -> None:
+    kinds = Counter(kind(batch.failures[k]) for k in batch.keys if k in batch.failures)
+    total, succeeded = len(batch.keys), len(batch.keys) - kinds.total()
+    for error in list(dict.fromkeys(batch.failures.values()))[:3]:
         print(f"no reply: {error}", file=sys.stderr)
     if succeeded < limits.min_success_ratio * total:
         raise SystemExit(
             f"got replies to {succeeded} of {total} requests, wanted {limits.min_success_ratio:.0%} (sampling.min_success_ratio in params.yaml): "
-            f"{', '.join(f'{count} {what}' for what, count in kinds.most_common())}. {advice(plan.model)}"
+            f"{', '.join(f'{count} {what}' for what, count in kinds.most_common())}. {advice(batch.model)}"
         )
 
 
@@ -210,12 +210,12 @@ def advice(model: Model) -> str:
     return "All replies are kept; run the same command again to ask the rest."
 
 
-def replies(plan: Plan, ledger: Ledger) -> Iterator[tuple[Place, Reply]]:
+def replies(batch: Batch, ledger: Ledger) -> Iterator[tuple[Place, Reply]]:
     """The place of every request, in order, with its reply."""
-    for chunk in chunks(zip(plan.keys, plan.places, strict=True), CHUNK):
+    for chunk in chunks(zip(batch.keys, batch.places, strict=True), CHUNK):
         found = ledger.get([k for k, _ in chunk])
         for k, place in chunk:
-            yield place, found.get(k) or unanswered(plan.failures.get(k, "never came back"))
+            yield place, found.get(k) or unanswered(batch.failures.get(k, "never came back"))
 
 
 def chunks(rows: Iterable[T], size: int) -> Iterator[list[T]]:

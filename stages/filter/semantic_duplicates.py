@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from stages.filter.near import SCHEMA, resolve
+from stages.filter.near_duplicates import SCHEMA, resolve
 
 CLUSTER = 10_000  # rows, about, of which all pairs are compared
 BLOCK = 1_000
@@ -26,7 +26,7 @@ def same_meaning(rows: pl.DataFrame, embeddings: Path, threshold: float) -> pl.D
             block = members[start : start + BLOCK]
             cosine = vectors[block] @ vectors[members].T
             left, right = np.nonzero((cosine >= threshold) & (block[:, None] > members[None, :]))
-            edges.append(pl.DataFrame({"position": block[left], "of": members[right], "jaccard": cosine[left, right]}, schema=SCHEMA))
+            edges.append(pl.DataFrame({"position": block[left], "of": members[right], "similarity": cosine[left, right]}, schema=SCHEMA))
     return resolve(pl.concat(edges), len(rows))
 
 

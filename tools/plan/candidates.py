@@ -3,7 +3,7 @@
 import importlib.util
 from typing import NamedTuple
 
-from stages.train.mixture import Mixture
+from stages.train.parallelism import Parallelism
 from stages.train.params import ProfileStudent
 from tools.plan import gpus, memory, speed
 from tools.plan.gpus import Gpu
@@ -15,15 +15,15 @@ TIE = 0.02  # of the time: within it the smaller memory wins
 
 
 class Plan(NamedTuple):
-    mixture: Mixture
+    parallelism: Parallelism
     memory: Memory
     seconds: float  # for 1,000 rows
     fits: bool
 
 
-def on_cpu(batch: int) -> Mixture:
+def on_cpu(batch: int) -> Parallelism:
     """One process, whatever the cores, so that the result is the same bytes on every laptop."""
-    return Mixture(
+    return Parallelism(
         num_processes=1,
         zero=0,
         offload_optimizer=False,
@@ -37,7 +37,7 @@ def on_cpu(batch: int) -> Mixture:
     )
 
 
-def candidates(settings: ProfileStudent, gpu: Gpu, num_gpus: int, hostfile: str | None) -> list[Mixture]:
+def candidates(settings: ProfileStudent, gpu: Gpu, num_gpus: int, hostfile: str | None) -> list[Parallelism]:
     """Every stage, with and without checkpointing and offload, for one row a GPU."""
     found = []
     nf4 = settings.method == "lora" and settings.lora.quantization == "nf4"
@@ -48,7 +48,7 @@ def candidates(settings: ProfileStudent, gpu: Gpu, num_gpus: int, hostfile: str 
             if (optimizer and zero == 0) or (weights and zero != 3):
                 continue
             for checkpointing in (False, True):
-                mixture = {
+                parallelism = {
                     "num_processes": num_gpus,
                     "zero": zero,
                     "offload_optimizer": optimizer,
@@ -60,7 +60,7 @@ def candidates(settings: ProfileStudent, gpu: Gpu, num_gpus: int, hostfile: str 
                     "hostfile": hostfile,
                     "peak_flops": gpus.peak(gpu, settings.precision),
                 }
-                found.append(Mixture.model_validate(mixture))
+                found.append(Parallelism.model_validate(parallelism))
     return found
 
 
@@ -70,13 +70,13 @@ def plan(shape: Shape, settings: ProfileStudent, context: int, batch: int, gpu: 
         raise SystemExit(
             f"plan: a batch of {batch} rows cannot be shared by {num_gpus} GPUs; change batch_size in params.yaml, or --batch, to a multiple of them"
         )
-    return [with_rows(shape, settings, context, batch, gpu, mixture) for mixture in candidates(settings, gpu, num_gpus, hostfile)]
+    return [with_rows(shape, settings, context, batch, gpu, parallelism) for parallelism in candidates(settings, gpu, num_gpus, hostfile)]
 
 
-def with_rows(shape: Shape, settings: ProfileStudent, context: int, batch: int, gpu: Gpu, mixture: Mixture) -> Plan:
-    share = batch // mixture.num_processes
+def with_rows(shape: Shape, settings: ProfileStudent, context: int, batch: int, gpu: Gpu, parallelism: Parallelism) -> Plan:
+    share = batch // parallelism.num_processes
     for rows in sorted((rows for rows in range(1, share + 1) if share % rows == 0), reverse=True):
-        filled = mixture.model_copy(update={"rows_per_device": rows})
+        filled = parallelism.model_copy(update={"rows_per_device": rows})
         needed = memory.estimate(shape, settings, context, filled)
         fits = needed.peak <= (1 - MARGIN) * gpu.memory
         if fits or rows == 1:
@@ -88,16 +88,16 @@ def choose(plans: list[Plan]) -> Plan | None:
     """The fastest that fits; of equally fast ones the one with the smallest states, whatever rows fill the rest, and with as small ones
     the plainest; offload only where nothing fits without."""
     fitting = [one for one in plans if one.fits]
-    kept = [one for one in fitting if not one.mixture.offload_optimizer] or [one for one in fitting if not one.mixture.offload_parameters] or fitting
+    kept = [one for one in fitting if not one.parallelism.offload_optimizer] or [one for one in fitting if not one.parallelism.offload_parameters] or fitting
     if not kept:
         return None
     fastest = min(one.seconds for one in kept)
     return min((one for one in kept if one.seconds <= (1 + TIE) * fastest), key=lambda one: sum(one.memory[:3]))
 
 
-def name(mixture: Mixture, settings: ProfileStudent) -> str:
+def name(parallelism: Parallelism, settings: ProfileStudent) -> str:
     quantization = settings.lora.quantization if settings.method == "lora" else "none"
-    parts = [f"ZeRO-{mixture.zero}", {"none": "LoRA", "nf4": "QLoRA"}[quantization] if settings.method == "lora" else "full"]
-    parts += ["checkpointing"] if mixture.checkpointing else []
-    parts += ["both offloaded"] if mixture.offload_parameters else ["optimizer offloaded"] if mixture.offload_optimizer else []
+    parts = [f"ZeRO-{parallelism.zero}", {"none": "LoRA", "nf4": "QLoRA"}[quantization] if settings.method == "lora" else "full"]
+    parts += ["checkpointing"] if parallelism.checkpointing else []
+    parts += ["both offloaded"] if parallelism.offload_parameters else ["optimizer offloaded"] if parallelism.offload_optimizer else []
     return " + ".join(parts)

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from stages.filter.meaning import same_meaning
+from stages.filter.semantic_duplicates import same_meaning
 
 ROWS = pl.DataFrame({"embedding": [0, 2, 3]}, schema={"embedding": pl.UInt32})
 
@@ -16,7 +16,7 @@ def test_a_row_near_in_cosine_to_an_earlier_kept_one_goes(tmp_path: Path) -> Non
     np.save(tmp_path / "embeddings.npy", vectors)
     found = same_meaning(ROWS, tmp_path / "embeddings.npy", 0.9)
     assert found.select("position", "of").rows() == [(2, 1)], "0.6 * 0.8 * 2 = 0.96; to the first row it is 0.6 and 0.8"
-    assert found["jaccard"].to_list() == pytest.approx([0.96])
+    assert found["similarity"].to_list() == pytest.approx([0.96])
     assert same_meaning(ROWS, tmp_path / "embeddings.npy", 0.79)["position"].to_list() == [1], "2 is near to 1 alone, which is dropped"
 
 

@@ -20,8 +20,8 @@ class ChainFaults(NamedTuple):
 
 def chain_faults(text: str, article: str, params: Params) -> ChainFaults:
     """All steps are there, none is too long, the number of entities never falls, and the last ones stand in the article."""
-    chain, asked = steps(text, params.completion_format), params.filter.chain
-    entities = finder(asked.entities, "filter.chain.entities")
+    chain, asked = steps(text, params.completion_format), params.filter.chain_of_density
+    entities = finder(asked.entities, "filter.chain_of_density.entities")
     found = [distinct(entities(summary)) for summary in chain] if asked.lost_entities or asked.faithful else []
     return ChainFaults(
         missing_steps(len(chain), params.num_summaries) if asked.steps else None,

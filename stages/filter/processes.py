@@ -1,4 +1,4 @@
-"""Rows read and judged one by one, batch by batch in processes: their texts go to disk, what is compared stays in memory."""
+"""Rows read and ruled one by one, batch by batch in processes: their texts go to disk, what is compared stays in memory."""
 
 import multiprocessing
 import os
@@ -12,12 +12,12 @@ from pathlib import Path
 import polars as pl
 
 from stages.filter.batches import SIZE, completions_with_prompts, prompts_alone
-from stages.filter.faults import SCAFFOLDING
 from stages.filter.measures import REPEATED, measure
 from stages.filter.params import Params
 from stages.filter.reading import read_batch
-from stages.filter.rules import judge
-from stages.sampling.parent import die_with_parent
+from stages.filter.row_rules import SCAFFOLDING
+from stages.filter.rules import apply_rules
+from stages.sampling.process_group import die_with_parent
 from stages.tasks.answers import TASKS
 from stages.tasks.refusal import PATTERN
 
@@ -28,7 +28,7 @@ PUNCTUATION = r"[\s.,;:!?\"'“”‘’]+"  # signs such as "-" are meant
 ON_DISK = ("row", "id", "sample", "prompt", "question", "reference", "text", "target", "is_validation", "private")
 
 
-def read_and_judge(params: Params, scratch: Path) -> pl.DataFrame:
+def read_and_apply_rules(params: Params, scratch: Path) -> pl.DataFrame:
     """The table of all rows in their order. It holds no texts: those are in the parts in `scratch`, with each row's `row`."""
     is_control = params.filter.labels == "reference"
     batches = prompts_alone(PROMPTS, SIZE) if is_control else completions_with_prompts(PROMPTS, COMPLETIONS, SIZE)
@@ -42,25 +42,25 @@ def in_processes(batches: Iterator[pl.DataFrame], params: Params, scratch: Path)
     """In order. A single batch is not worth the start of a process; more are handed out two ahead, so that they do not pile up."""
     first = list(islice(batches, 2))
     if len(first) < 2:
-        yield from (judge_part(batch, params, scratch) for batch in first)
+        yield from (apply_to_part(batch, params, scratch) for batch in first)
         return
     num_processes = len(os.sched_getaffinity(0))
     with ProcessPoolExecutor(num_processes, multiprocessing.get_context("spawn"), initializer=die_with_parent) as pool:
-        waiting: list[Future[pl.DataFrame]] = [pool.submit(judge_part, batch, params, scratch) for batch in first]
+        waiting: list[Future[pl.DataFrame]] = [pool.submit(apply_to_part, batch, params, scratch) for batch in first]
         for batch in batches:
             if len(waiting) > 2 * num_processes:
                 yield waiting.pop(0).result()
-            waiting.append(pool.submit(judge_part, batch, params, scratch))
+            waiting.append(pool.submit(apply_to_part, batch, params, scratch))
         yield from (future.result() for future in waiting)
 
 
-def judge_part(batch: pl.DataFrame, params: Params, scratch: Path) -> pl.DataFrame:
+def apply_to_part(batch: pl.DataFrame, params: Params, scratch: Path) -> pl.DataFrame:
     """Writes the batch's texts as one part, returns the rest."""
-    judged = judge(measure(read_batch(batch, params), params), params)
-    judged = judged.with_columns(evidence=evidence(judged))
-    judged.select(*ON_DISK, "reason", "detail", "evidence").write_parquet(scratch / f"{batch['row'][0]:09}.parquet", compression="lz4", statistics=False)
+    ruled = apply_rules(measure(read_batch(batch, params), params), params)
+    ruled = ruled.with_columns(evidence=evidence(ruled))
+    ruled.select(*ON_DISK, "reason", "detail", "evidence").write_parquet(scratch / f"{batch['row'][0]:09}.parquet", compression="lz4", statistics=False)
     numbers = pl.col("question").str.extract_all(r"\d+(?:[.,]\d+)*").list.sort().list.join(" ")
-    return judged.select(
+    return ruled.select(
         *("row", "id", "sample", "task", "reason", "is_right", "is_validation", "random"),
         vote=pl.when(pl.col("task").is_in(COMPARABLE)).then(pl.col("answer")),
         words=pl.col("words").cast(pl.Int64),
@@ -72,9 +72,9 @@ def judge_part(batch: pl.DataFrame, params: Params, scratch: Path) -> pl.DataFra
     )
 
 
-def evidence(judged: pl.DataFrame) -> pl.Series:
+def evidence(ruled: pl.DataFrame) -> pl.Series:
     """The text that shows the fault, "" where the words of `detail` say it all."""
-    found = judged.select(
+    found = ruled.select(
         pl.when(pl.col("reason") == "refusal")
         .then(pl.col("said").str.extract(f"(?i)({PATTERN})").str.strip_chars())
         .when(pl.col("reason") == "scaffolding")
@@ -84,7 +84,7 @@ def evidence(judged: pl.DataFrame) -> pl.Series:
         .otherwise(pl.lit(""))
         .alias("evidence")
     ).to_series()
-    looked_for = judged.with_row_index("at").filter(pl.col("reason").is_in(["degenerate", "leak"]))
+    looked_for = ruled.with_row_index("at").filter(pl.col("reason").is_in(["degenerate", "leak"]))
     rows = looked_for.select("at", "reason", "said", "instruction", pl.col("detail").str.starts_with("a word")).iter_rows()
     texts = [(at, longest_run(said, told) if reason == "leak" else repeated(said, is_word)) for at, reason, said, told, is_word in rows]
     return found.scatter([at for at, _ in texts], [text for _, text in texts]) if texts else found

@@ -1,4 +1,4 @@
-"""What a student forgot: the guard set's questions of other tasks, asked of it and of its base."""
+"""What a student forgot: the retention set's questions of other tasks, asked of it and of its base."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from stages.rows.completion import Completion
 from stages.rows.prompt import PLAIN, Prompt
 
 
-def guard(student: str, answers: dict[str, list[Completion]], prompts: list[Prompt], params: Params) -> dict[str, Any]:
+def forgetting(student: str, answers: dict[str, list[Completion]], prompts: list[Prompt], params: Params) -> dict[str, Any]:
     """Accuracy of teacher, base and student, what the student lost against its base, and whether that is a regression."""
     outcomes = {
         model: grade(answers[model], prompts, PLAIN, params.answer_format, params.bare_number).outcomes for model in ("teacher", f"base-{student}", student)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from stages.train.examples import DATA, IGNORED, Tokens, tokenize
-from stages.train.mixture import Mixture
+from stages.train.parallelism import Parallelism
 from stages.train.params import Params
 
 NUM_KEPT = 3  # checkpoints on the disk at once: the last, the best, and the one being written
@@ -85,44 +85,44 @@ def look(folder: Path) -> Machine:
     )
 
 
-def machine(params: Params, mixture: Mixture, found: Machine, student: str) -> None:
-    """The mixture must be one that this machine can execute. On several machines only this one is looked at."""
-    fault = first_fault(params, mixture, found)
+def machine(params: Params, parallelism: Parallelism, found: Machine, student: str) -> None:
+    """The parallelism must be one that this machine can execute. On several machines only this one is looked at."""
+    fault = first_fault(params, parallelism, found)
     if fault:
-        raise SystemExit(f"train-{student}: {fault}, or let `python -m tools.plan {student} --write` write .potstill/mixture-{student}.json anew")
+        raise SystemExit(f"train-{student}: {fault}, or let `python -m tools.plan {student} --write` write .potstill/parallelism-{student}.json anew")
 
 
-def first_fault(params: Params, mixture: Mixture, found: Machine) -> str | None:
+def first_fault(params: Params, parallelism: Parallelism, found: Machine) -> str | None:
     settings, old = params.profile, found.capability is not None and found.capability < MODERN
     nf4 = settings.method == "lora" and settings.lora.quantization == "nf4"
     wanted = {
-        "deepspeed": mixture.zero > 0,
-        "flash_attn": mixture.attention == "flash_attention_2",
-        "liger_kernel": mixture.liger,
+        "deepspeed": parallelism.zero > 0,
+        "flash_attn": parallelism.attention == "flash_attention_2",
+        "liger_kernel": parallelism.liger,
         "bitsandbytes": nf4,
     }
     missing = [name for name, needed in wanted.items() if needed and name not in found.packages]
-    in_one_pass = mixture.num_processes * mixture.rows_per_device
+    in_one_pass = parallelism.num_processes * parallelism.rows_per_device
     if missing:
-        return f"the mixture or the parameters want {', '.join(missing)}, which is not installed: install it (pip install -e '.[gpu]')"
+        return f"the parallelism or the parameters want {', '.join(missing)}, which is not installed: install it (pip install -e '.[gpu]')"
     if settings.batch_size % in_one_pass:
         return (
-            f"batch_size is {settings.batch_size}, which {mixture.num_processes} processes of {mixture.rows_per_device} rows cannot share evenly: "
+            f"batch_size is {settings.batch_size}, which {parallelism.num_processes} processes of {parallelism.rows_per_device} rows cannot share evenly: "
             "change batch_size in params.yaml"
         )
-    if found.num_gpus and mixture.hostfile is None and mixture.num_processes > found.num_gpus:
-        return f"got {found.num_gpus} GPUs, wanted {mixture.num_processes}, one for each process: set num_processes"
+    if found.num_gpus and parallelism.hostfile is None and parallelism.num_processes > found.num_gpus:
+        return f"got {found.num_gpus} GPUs, wanted {parallelism.num_processes}, one for each process: set num_processes"
     if old and settings.precision == "bfloat16":
         return f"GPUs of CUDA capability {found.capability} have no bfloat16, wanted {MODERN} or later: set precision: float32 in params.yaml"
-    if mixture.attention == "flash_attention_2" and (old or found.capability is None or settings.precision != "bfloat16"):
+    if parallelism.attention == "flash_attention_2" and (old or found.capability is None or settings.precision != "bfloat16"):
         return "FlashAttention-2 needs a GPU of CUDA capability (8, 0) or later and precision bfloat16: set attention to sdpa"
-    if nf4 and mixture.zero == 3:
+    if nf4 and parallelism.zero == 3:
         return "nf4 weights cannot be parted by ZeRO-3: set zero to 2 or less"
-    if mixture.zero == 0 and (mixture.offload_optimizer or mixture.offload_parameters or mixture.hostfile):
+    if parallelism.zero == 0 and (parallelism.offload_optimizer or parallelism.offload_parameters or parallelism.hostfile):
         return "offload and several machines need ZeRO, got zero 0: set zero"
-    if mixture.offload_parameters and mixture.zero != 3:
-        return f"only ZeRO-3 can offload weights, got zero {mixture.zero}: set zero to 3"
-    if mixture.zero and not found.num_gpus and not found.has_compiler:
+    if parallelism.offload_parameters and parallelism.zero != 3:
+        return f"only ZeRO-3 can offload weights, got zero {parallelism.zero}: set zero to 3"
+    if parallelism.zero and not found.num_gpus and not found.has_compiler:
         return "DeepSpeed on a CPU compiles its parts, and there is no g++: install it"
     return None
 

@@ -7,13 +7,13 @@ import polars as pl
 
 from stages.filter.agreement import disagreeing
 from stages.filter.batches import SIZE, prompt_frames
-from stages.filter.choice import passed_over
+from stages.filter.best_of_n import passed_over
 from stages.filter.contamination import SCHEMA as LEAK
 from stages.filter.contamination import leaks
-from stages.filter.meaning import same_meaning
-from stages.filter.near import MayMeet, near_duplicates, near_within
+from stages.filter.near_duplicates import MayMeet, near_duplicates, near_within
 from stages.filter.params import Duplicates, Params
 from stages.filter.selection import not_selected
+from stages.filter.semantic_duplicates import same_meaning
 
 FOUND = pl.Schema({"row": pl.UInt32, "reason": pl.String, "detail": pl.String, "evidence": pl.String})
 TEST = Path("data/prompts/test.jsonl")
@@ -27,7 +27,7 @@ def texts_of(rows: pl.DataFrame, scratch: Path, *columns: str) -> Iterator[pl.Da
         yield pl.read_parquet(path, columns=["row", *columns]).filter(pl.col("row").is_in(rows["row"].implode()))
 
 
-def weigh(rows: pl.DataFrame, params: Params, scratch: Path, log: Callable[[str], None]) -> tuple[pl.DataFrame, pl.DataFrame]:
+def apply(rows: pl.DataFrame, params: Params, scratch: Path, log: Callable[[str], None]) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The rows that no rule has rejected so far -> (FOUND of those that these rules reject, all leaks found, removed or not)."""
     found = [pl.DataFrame(schema=FOUND)]
     leaked = pl.DataFrame(schema=LEAK)
@@ -87,14 +87,14 @@ def other_prompt_same_answer(rows: pl.DataFrame) -> MayMeet:
 def same(rows: pl.DataFrame) -> pl.DataFrame:
     """Rows with the same question and target as an earlier one, case, punctuation and spaces aside."""
     numbered = rows.with_row_index("position").with_columns(of=pl.col("position").min().over("same"))
-    return numbered.filter(pl.col("position") != pl.col("of")).select("position", "of", jaccard=pl.lit(1.0))
+    return numbered.filter(pl.col("position") != pl.col("of")).select("position", "of", similarity=pl.lit(1.0))
 
 
 def reject_copies(rows: pl.DataFrame, copies: pl.DataFrame, reason: str, how: str, reject: Callable[[pl.DataFrame], pl.DataFrame]) -> pl.DataFrame:
     """The first of a cluster stays, and counts the others into its `cluster`; each of the others names it."""
     numbered = rows.with_row_index("position")
     first = numbered.select(of="position", first_id="id", first_sample="sample")
-    words = pl.format(f"of {{}} sample {{}} ({how})", "first_id", "first_sample", *([pl.col("jaccard").round(2)] if "{}" in how else []))
+    words = pl.format(f"of {{}} sample {{}} ({how})", "first_id", "first_sample", *([pl.col("similarity").round(2)] if "{}" in how else []))
     lost = copies.join(numbered, on="position").join(first, on="of").sort("position")
     sizes = lost.group_by("of").agg(more=pl.col("cluster").sum()).select(position="of", more="more")
     grown = numbered.join(sizes, on="position", how="left", maintain_order="left").with_columns(cluster=pl.col("cluster") + pl.col("more").fill_null(0))

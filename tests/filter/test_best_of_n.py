@@ -5,8 +5,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from stages.filter.choice import passed_over
-from tests.filter.judged import params
+from stages.filter.best_of_n import passed_over
+from tests.filter.with_rules import params
 
 TARGETS = [
     "first we add two and three and get five",  # 0: p1

@@ -6,16 +6,16 @@ from typing import Any
 import pytest
 from transformers import AutoTokenizer
 
-from stages.train import guard
+from stages.train import preflight
 from stages.train.examples import IGNORED, Tokens
-from stages.train.mixture import Mixture
+from stages.train.parallelism import Parallelism
 from stages.train.params import Params, load
 from tests.architecture.closure import ROOT
-from tools.plan.mixtures import on_cpu
+from tools.plan.candidates import on_cpu
 
 END = 9
-A100 = guard.Machine((8, 0), 8, 10**12, frozenset({"deepspeed", "flash_attn", "liger_kernel", "bitsandbytes"}), has_compiler=True)
-CPU = guard.Machine(None, 0, 10**12, frozenset({"deepspeed"}), has_compiler=True)
+A100 = preflight.Machine((8, 0), 8, 10**12, frozenset({"deepspeed", "flash_attn", "liger_kernel", "bitsandbytes"}), has_compiler=True)
+CPU = preflight.Machine(None, 0, 10**12, frozenset({"deepspeed"}), has_compiler=True)
 ROW = {"prompt": [{"role": "user", "content": "1 + 1 = ?"}], "completion": [{"role": "assistant", "content": "2"}]}
 
 
@@ -29,67 +29,67 @@ def with_profile(params: Params, **changes: Any) -> Params:
     return params.model_copy(update={"profile": params.profile.model_copy(update=changes)})
 
 
-def mixture(**changes: Any) -> Mixture:
+def parallelism(**changes: Any) -> Parallelism:
     return on_cpu(batch=4).model_copy(update=changes)
 
 
 def test_rows_over_the_context_are_an_error_or_counted() -> None:
-    assert guard.overlong([10, 20, 30], "train", 20, "truncate", "8b") == 1
-    assert guard.overlong([10, 20], "train", 20, "error", "8b") == 0
+    assert preflight.overlong([10, 20, 30], "train", 20, "truncate", "8b") == 1
+    assert preflight.overlong([10, 20], "train", 20, "error", "8b") == 0
     with pytest.raises(
         SystemExit,
         match=r"2 of 3 examples in data/filtered/validation.jsonl have more than 15 tokens .the longest 30.; raise max_length, or set train.overlong",
     ):
-        guard.overlong([10, 20, 30], "validation", 15, "error", "8b")
+        preflight.overlong([10, 20, 30], "validation", 15, "error", "8b")
 
 
 def test_a_whole_mask_passes() -> None:
-    guard.loss_mask([Tokens([1, 2, 5, END], [IGNORED, IGNORED, 5, END])], "train", 1, {END}, "8b")
+    preflight.loss_mask([Tokens([1, 2, 5, END], [IGNORED, IGNORED, 5, END])], "train", 1, {END}, "8b")
 
 
 def test_an_empty_mask_is_refused() -> None:
     with pytest.raises(SystemExit, match=r"train-8b: line 1002 of data/filtered/train.jsonl has an empty loss mask"):
-        guard.loss_mask([Tokens([1, END], [IGNORED, END]), Tokens([1, END], [IGNORED, IGNORED])], "train", 1001, {END}, "8b")
+        preflight.loss_mask([Tokens([1, END], [IGNORED, END]), Tokens([1, END], [IGNORED, IGNORED])], "train", 1001, {END}, "8b")
 
 
 def test_a_masked_end_token_is_refused() -> None:
     endless = [Tokens([1, 5, END], [IGNORED, 5, END]), Tokens([1, 5, END], [IGNORED, 5, IGNORED])]
     where = "line 2 of data/filtered/validation.jsonl"
     with pytest.raises(SystemExit, match=rf"train-8b: {where} has no end token \[9\] in its loss mask"):
-        guard.loss_mask(endless, "validation", 1, {END}, "8b")
+        preflight.loss_mask(endless, "validation", 1, {END}, "8b")
 
 
 def test_a_template_that_serves_another_prompt_is_refused() -> None:
     tokenizer: Any = AutoTokenizer.from_pretrained(ROOT / "data/laptop/models/base-8b")
-    assert len(guard.tokens([ROW], "train", 1, tokenizer, "8b")) == 1
+    assert len(preflight.tokens([ROW], "train", 1, tokenizer, "8b")) == 1
     tokenizer.chat_template = "{{ 'trained' if messages[-1].role == 'assistant' else 'served' }}"
     worded = r"train-8b: the chat template words the prompt of line 1001 of data/filtered/validation.jsonl otherwise .*"
     with pytest.raises(SystemExit, match=rf"{worded}\(served 'served', trained 'trained'\)"):
-        guard.tokens([ROW], "validation", 1001, tokenizer, "8b")
+        preflight.tokens([ROW], "validation", 1001, tokenizer, "8b")
     tokenizer.chat_template = None
     with pytest.raises(SystemExit, match="train-8b: the model's tokenizer has no chat template, wanted one"):
-        guard.tokens([ROW], "train", 1, tokenizer, "8b")
+        preflight.tokens([ROW], "train", 1, tokenizer, "8b")
 
 
 def test_too_few_examples_for_a_step_are_refused(params: Params) -> None:
-    guard.one_step(64, params, "8b")
+    preflight.one_step(64, params, "8b")
     with pytest.raises(SystemExit, match="train-8b: got 63 examples, wanted at least one step of 64; make more examples, or lower batch_size"):
-        guard.one_step(63, params, "8b")
+        preflight.one_step(63, params, "8b")
     with pytest.raises(SystemExit, match="got 63 packed rows"):
-        guard.one_step(63, with_profile(params, packing=True), "8b")
+        preflight.one_step(63, with_profile(params, packing=True), "8b")
 
 
 def test_a_full_disk_is_refused(tmp_path: Path) -> None:
-    guard.disk_space(1e9, A100._replace(free_bytes=3 * 10**9), tmp_path, "8b")
+    preflight.disk_space(1e9, A100._replace(free_bytes=3 * 10**9), tmp_path, "8b")
     with pytest.raises(SystemExit, match=r"train-8b: got 2.9 GB free at .*, wanted 3.0 GB for 3 checkpoints; free some, or link .potstill/checkpoints"):
-        guard.disk_space(1e9, A100._replace(free_bytes=29 * 10**8), tmp_path, "8b")
+        preflight.disk_space(1e9, A100._replace(free_bytes=29 * 10**8), tmp_path, "8b")
 
 
 def test_a_checkpoint_holds_16_bytes_a_trained_parameter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     params = load("8b")
-    full = guard.checkpoint_bytes(params)
-    adapter = guard.checkpoint_bytes(with_profile(params, method="lora"))
+    full = preflight.checkpoint_bytes(params)
+    adapter = preflight.checkpoint_bytes(with_profile(params, method="lora"))
     assert adapter == 16 * 3 * 2 * (8 * 64 + 8 * 64)  # 3 layers, rank 8, q_proj and v_proj of 64 by 64
     assert full > 16 * 200_000
 
@@ -116,21 +116,21 @@ def test_a_checkpoint_holds_16_bytes_a_trained_parameter(monkeypatch: pytest.Mon
     ],
 )
 def test_what_the_machine_cannot_execute_is_refused(
-    params: Params, changes: dict[str, Any], asked: dict[str, Any], machine: guard.Machine, message: str
+    params: Params, changes: dict[str, Any], asked: dict[str, Any], machine: preflight.Machine, message: str
 ) -> None:
     with pytest.raises(SystemExit, match=f"^train-8b: .*{message}") as refused:
-        guard.machine(with_profile(params, **changes), mixture(**asked), machine, "8b")
-    assert str(refused.value).endswith("or let `python -m tools.plan 8b --write` write .potstill/mixture-8b.json anew")
+        preflight.machine(with_profile(params, **changes), parallelism(**asked), machine, "8b")
+    assert str(refused.value).endswith("or let `python -m tools.plan 8b --write` write .potstill/parallelism-8b.json anew")
 
 
 def test_quantized_weights_need_bitsandbytes_and_are_not_parted(params: Params) -> None:
     nf4 = with_profile(params, lora=params.profile.lora.model_copy(update={"quantization": "nf4"}))
     with pytest.raises(SystemExit, match="want bitsandbytes, which is not installed"):
-        guard.machine(nf4, mixture(), CPU, "8b")
+        preflight.machine(nf4, parallelism(), CPU, "8b")
     with pytest.raises(SystemExit, match="nf4 weights cannot be parted by ZeRO-3: set zero to 2 or less"):
-        guard.machine(nf4, mixture(zero=3), A100, "8b")
+        preflight.machine(nf4, parallelism(zero=3), A100, "8b")
 
 
 def test_what_the_machine_can_execute_passes(params: Params) -> None:
-    guard.machine(params, mixture(num_processes=8, zero=3, offload_optimizer=True, offload_parameters=True, attention="flash_attention_2"), A100, "8b")
-    guard.machine(params, mixture(), guard.look(ROOT), "8b")
+    preflight.machine(params, parallelism(num_processes=8, zero=3, offload_optimizer=True, offload_parameters=True, attention="flash_attention_2"), A100, "8b")
+    preflight.machine(params, parallelism(), preflight.look(ROOT), "8b")

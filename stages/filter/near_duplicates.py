@@ -8,10 +8,10 @@ import numpy as np
 import polars as pl
 
 from stages.filter.ngrams import Sets, jaccard, most_common, ngram_sets, num_common, outlines, take, words
-from stages.filter.prefix import ROUNDING, TEXTS_AT_ONCE, first_of_run, meetings, prefixes, rarity
+from stages.filter.prefix_filter import ROUNDING, TEXTS_AT_ONCE, first_of_run, meetings, prefixes, rarity
 
 PAIRS_AT_ONCE = 1 << 13
-SCHEMA = {"position": pl.UInt32, "of": pl.UInt32, "jaccard": pl.Float64}
+SCHEMA = {"position": pl.UInt32, "of": pl.UInt32, "similarity": pl.Float64}
 MayMeet = Callable[[np.ndarray, np.ndarray], np.ndarray]  # positions of later and earlier texts -> bool for each pair
 
 
@@ -77,7 +77,7 @@ def near_pairs(sets: Sets, outline: np.ndarray, later: np.ndarray, earlier: np.n
     """Of pairs of rows those with a Jaccard of at least the threshold, with it."""
     exact = bounded_jaccard((sets, sets), (outline, outline), later, earlier, threshold)
     near = exact >= threshold
-    return pl.DataFrame({"position": later[near], "of": earlier[near], "jaccard": exact[near]}, schema=SCHEMA)
+    return pl.DataFrame({"position": later[near], "of": earlier[near], "similarity": exact[near]}, schema=SCHEMA)
 
 
 def bounded_jaccard(sets: tuple[Sets, Sets], outline: tuple[np.ndarray, np.ndarray], left: np.ndarray, right: np.ndarray, threshold: float) -> np.ndarray:

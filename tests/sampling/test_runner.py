@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from stages.sampling.asking import ask, replies, survey
-from stages.sampling.estimate import count_tokens
 from stages.sampling.ledger.store import Ledger
 from stages.sampling.limits import Limits
 from stages.sampling.recorded import PATH, RecordedEngine
 from stages.sampling.request import Model, Reply, Request, unanswered
+from stages.sampling.runner import ask, estimate, replies
+from stages.sampling.token_count import count_tokens
 from tests.architecture.closure import ROOT
 from tests.sampling.conftest import ENDPOINT, Served, limits, request, stream
 
@@ -37,9 +37,9 @@ def ledger(tmp_path: Path) -> Ledger:
 
 
 def answers(model: Model, requests: list[Request], ledger: Ledger, using: Limits) -> list[Reply]:
-    plan = survey(model, lambda: iter(requests), ledger)
-    ask(plan, using, ledger)
-    return [reply for _, reply in replies(plan, ledger)]
+    batch = estimate(model, lambda: iter(requests), ledger)
+    ask(batch, using, ledger)
+    return [reply for _, reply in replies(batch, ledger)]
 
 
 def test_replies_come_in_the_order_of_the_requests(recorded: Model, ledger: Ledger) -> None:
@@ -81,16 +81,16 @@ class Dying:
 
 
 def test_what_came_before_a_crash_is_kept(recorded: Model, ledger: Ledger) -> None:
-    plan = survey(recorded, lambda: iter([request("a"), request("b")]), ledger)
+    batch = estimate(recorded, lambda: iter([request("a"), request("b")]), ledger)
     with pytest.raises(RuntimeError, match="dies"):
-        ask(plan, limits(), ledger, load=lambda *_: Dying(dies=True))
+        ask(batch, limits(), ledger, load=lambda *_: Dying(dies=True))
     assert [reply.text for reply in answers(recorded, [request("a"), request("b")], ledger, limits())] == ["kept", "B1"]
 
 
 def test_a_request_that_never_comes_back_counts_against_the_ratio(recorded: Model, ledger: Ledger) -> None:
-    plan = survey(recorded, lambda: iter([request(name) for name in "abcd"]), ledger)
+    batch = estimate(recorded, lambda: iter([request(name) for name in "abcd"]), ledger)
     with pytest.raises(SystemExit, match="got replies to 1 of 4 requests, wanted 26%.*: 3 never came back. Add the missing completions"):
-        ask(plan, limits(min_success_ratio=0.26), ledger, load=lambda *_: Dying(dies=False))
+        ask(batch, limits(min_success_ratio=0.26), ledger, load=lambda *_: Dying(dies=False))
     assert [reply.text for reply in answers(recorded, [request("a")], ledger, limits(min_success_ratio=1.0))] == ["kept"]
 
 
@@ -108,7 +108,7 @@ def test_too_many_refusals_fail_by_kind_before_the_rest_is_asked(serve: Callable
 
 def test_the_estimate_counts_with_the_models_own_tokenizer(ledger: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
     teacher = Model("transformers", str(ROOT / "data/laptop/models/teacher"), "", "float32", 3.0, 5.0)
-    survey(teacher, lambda: iter([request("7 + 8"), request("7 + 8", seed=2)]), ledger)
+    estimate(teacher, lambda: iter([request("7 + 8"), request("7 + 8", seed=2)]), ledger)
     # "Answer." is 1 + 1 tokens or more; the cost is that of the line's own numbers
     line = capsys.readouterr().err
     assert "2 requests, 0 in the ledger, 2 to ask: about " in line
@@ -117,26 +117,26 @@ def test_the_estimate_counts_with_the_models_own_tokenizer(ledger: Ledger, capsy
 
 def test_the_estimate_without_a_tokenizer(ledger: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
     dear = replace(ENDPOINT, prompt_price=1e6, completion_price=2e6)
-    survey(dear, lambda: iter([request("x" * 33)]), ledger)  # 7 characters of system prompt, so 40 in all
+    estimate(dear, lambda: iter([request("x" * 33)]), ledger)  # 7 characters of system prompt, so 40 in all
     assert capsys.readouterr().err == (
         "org/teacher: 1 requests, 0 in the ledger, 1 to ask: about 10 prompt tokens (4 characters each), at most 64 completion tokens, cost at most 138.00\n"
     )
 
 
 def test_an_unknown_price_is_no_price_of_nothing(ledger: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
-    survey(replace(ENDPOINT, completion_price=None), lambda: iter([request("x" * 33)]), ledger)
+    estimate(replace(ENDPOINT, completion_price=None), lambda: iter([request("x" * 33)]), ledger)
     assert "at most 64 completion tokens, cost unknown\n" in capsys.readouterr().err
 
 
 def test_a_budget_of_money_needs_prices(ledger: Ledger) -> None:
-    plan = survey(replace(ENDPOINT, prompt_price=None), lambda: iter([request("one")]), ledger)
+    batch = estimate(replace(ENDPOINT, prompt_price=None), lambda: iter([request("one")]), ledger)
     with pytest.raises(SystemExit, match="sampling.budget.max_cost: got 5 and no prices of org/teacher, wanted its prompt_price and completion_price"):
-        ask(plan, limits(max_cost=5.0), ledger)
+        ask(batch, limits(max_cost=5.0), ledger)
 
 
 IN_THE_HUBS_CACHE = """
 import json, sys
-from stages.sampling.estimate import count_tokens
+from stages.sampling.token_count import count_tokens
 from stages.sampling.request import Model
 print(json.dumps([count_tokens(Model("vllm", "org/m", revision, "auto", None, None), ["7 + 8 = 15"])[1] for revision in sys.argv[1:]]))
 """
@@ -164,17 +164,17 @@ def test_a_budget_stops_within_one_window_and_the_next_run_goes_on(
 ) -> None:
     served = serve("--latency", "0.02")
     dear, window = replace(ENDPOINT, prompt_price=1e6, completion_price=2e6), 16
-    plan = survey(dear, stream(300), ledger)
+    batch = estimate(dear, stream(300), ledger)
     with pytest.raises(SystemExit) as stopped:
-        ask(plan, limits(max_concurrency=window, **limit), ledger)
+        ask(batch, limits(max_concurrency=window, **limit), ledger)
     assert stopped.value.code == 3
     ((name, value),) = limit.items()
     bought = len(served.answered())
     assert abs(bought - replies_bought) <= window
     assert f"stopped at sampling.budget.{name} {value:g} with {300 - bought} requests left to ask; all replies are kept." in capsys.readouterr().err
-    plan = survey(dear, stream(300), ledger)
-    assert len(plan.missing) == 300 - bought
-    ask(plan, limits(), ledger)
+    batch = estimate(dear, stream(300), ledger)
+    assert len(batch.missing) == 300 - bought
+    ask(batch, limits(), ledger)
     assert Counter(served.answered()) == Counter(f"question {i}" for i in range(300))
 
 

@@ -51,7 +51,7 @@ class Concurrency:
             self.limit, self._refused, self._shrunk = max(1.0, 0.75 * self.limit), True, now
 
 
-class Pace:
+class RateLimit:
     """Spreads requests evenly so that a minute holds no more than the limits; 0 is no limit."""
 
     def __init__(self, requests_per_minute: int, tokens_per_minute: int) -> None:

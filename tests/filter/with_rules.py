@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 from stages.filter.measures import measure
 from stages.filter.params import Filter, Params
 from stages.filter.reading import read_batch
-from stages.filter.rules import judge
+from stages.filter.rules import apply_rules
 from tests.architecture.closure import ROOT
 
 PLAIN = [{"role": "system", "content": "plain"}, {"role": "user", "content": "12 + 7?"}]
@@ -45,7 +45,7 @@ def params(tmp_path: Path, *overrides: str, completion_format: str = "####") -> 
     )
 
 
-def judged(params: Params, *rows: dict[str, Any]) -> pl.DataFrame:
+def with_rules(params: Params, *rows: dict[str, Any]) -> pl.DataFrame:
     """Each of `rows` is what differs from ROW."""
     batch = pl.DataFrame([ROW | row for row in rows], schema_overrides=SCHEMA).with_row_index("row")
-    return judge(measure(read_batch(batch, params), params), params)
+    return apply_rules(measure(read_batch(batch, params), params), params)

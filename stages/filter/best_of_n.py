@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import polars as pl
 
-from stages.filter.near import near_within
+from stages.filter.near_duplicates import near_within
 from stages.filter.params import Params
 
 PROMPTS_AT_ONCE = 20_000
@@ -33,7 +33,7 @@ def alike(rows: pl.DataFrame, texts: Callable[[pl.DataFrame], pl.Series], params
         block = several.filter(pl.col("group").rank("dense").is_between(start + 1, start + PROMPTS_AT_ONCE)).with_row_index("position")
         near = near_within(texts(block), block["group"].to_numpy(), params.filter.duplicates.ngram, asked.similar, window)
         like = block.join(near, on="position").join(block.select(of="position", of_sample="sample"), on="of")
-        found.append(like.select("row", detail=pl.format("like sample {} (Jaccard {})", "of_sample", pl.col("jaccard").round(2))))
+        found.append(like.select("row", detail=pl.format("like sample {} (Jaccard {})", "of_sample", pl.col("similarity").round(2))))
         unlike = block.join(near, on="position", how="anti").with_columns(rank=pl.col("row").rank("ordinal").over("id"))
         found.append(unlike.filter(pl.col("rank") > asked.most).select("row", detail=pl.format("good reply {} of at most {}", "rank", pl.lit(asked.most))))
     none = pl.DataFrame(schema={"row": pl.UInt32, "detail": pl.String})

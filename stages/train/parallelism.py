@@ -1,6 +1,6 @@
 """How a training is executed on this machine. None of it changes the result, so none of it is a parameter.
 
-A file `.potstill/mixture-8b.json` beside the checkpoints, which a person may write (`python -m tools.plan 8b --write`)
+A file `.potstill/parallelism-8b.json` beside the checkpoints, which a person may write (`python -m tools.plan 8b --write`)
 and edit; where there is none, the planner is run as a process, so that its code decides no result.
 """
 
@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 
-class Mixture(BaseModel):
+class Parallelism(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     num_processes: Annotated[int, Field(gt=0)]  # one for each GPU, over all machines; on a CPU as many as wanted
@@ -27,9 +27,9 @@ class Mixture(BaseModel):
     peak_flops: Annotated[float, Field(gt=0)] | None  # of one device in the precision, for the log's MFU
 
 
-def load(student: str, home: Path) -> Mixture:
-    """The mixture in `home`, else the planner's."""
-    path = home / f"mixture-{student}.json"
+def load(student: str, home: Path) -> Parallelism:
+    """The parallelism in `home`, else the planner's."""
+    path = home / f"parallelism-{student}.json"
     if path.exists():
         text, source = path.read_text(), str(path)
     else:
@@ -39,9 +39,9 @@ def load(student: str, home: Path) -> Mixture:
             raise SystemExit(f"train-{student}: the planner found no way to run this training here:\n{done.stderr.strip()}")
         text, source = done.stdout, " ".join(planner[1:])
     try:
-        return Mixture.model_validate_json(text)
+        return Parallelism.model_validate_json(text)
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'all'}: {e['msg']}, got {e['input']!r}" for e in error.errors())
         raise SystemExit(
-            f"train-{student}: {source} is no mixture: {faults}; remove it, or write it anew with `python -m tools.plan {student} --write`"
+            f"train-{student}: {source} is no parallelism: {faults}; remove it, or write it anew with `python -m tools.plan {student} --write`"
         ) from None
