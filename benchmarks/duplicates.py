@@ -25,8 +25,8 @@ import numpy as np
 import polars as pl
 
 from stages.filter.contamination import leaks
-from stages.filter.near_duplicates import near_duplicates
-from stages.filter.ngrams import WORD
+from stages.similarity.near_duplicates import near_duplicates
+from stages.similarity.ngrams import WORD
 
 LENGTH, VOCABULARY, NGRAM, THRESHOLD, WINDOW, RUN, NUM_TEST, CHUNK = 60, 30_000, 3, 0.8, 32, 13, 1319, 50_000
 TEMPLATES = [

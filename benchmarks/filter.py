@@ -1,12 +1,11 @@
 """The filter at scale: `python -m benchmarks.filter [--rows 10000 100000 1000000]`.
 
-For each size: completions with planted faults (benchmarks/planted.py) go through the stage as dvc runs it, every rule on.
+For each size: completions with planted faults (benchmarks/planted.py) go through `filter` and `select` as dvc runs them, every rule on.
 What it finds is compared with what was planted; memory is that of all its processes together. Then, on 20,000 rows in one
 process, what each rule about single rows costs, and reading plain numbers against math-verify.
 """
 
 import argparse
-import json
 import os
 import sys
 import tempfile
@@ -19,27 +18,28 @@ from typing import Any
 import psutil
 from math_verify import parse, verify
 
-from benchmarks.planted import write
-from stages.filter.batches import completions_with_prompts
+from benchmarks.planted import write, write_scores
 from stages.filter.measures import measure
 from stages.filter.params import Params, load
 from stages.filter.reading import read_batch
 from stages.filter.rules import ROW_RULES
-from stages.tasks.answers import TASKS
-from stages.tasks.reply import Asked
+from stages.rows.row import batches, read_rows, schema
+from stages.tasks.answers.reply import Asked
+from stages.tasks.answers.table import TASKS
 from tests.settings import copy_settings
 
-ON = ["filter.private=reject", "filter.contamination.action=remove", "filter.agreement.min_judge=3.0"]
+ON = ["filter.private=reject", "filter.contamination.action=remove", "select.min_grade=3.0"]
 CHAIN = ["profiles.laptop.prompts.num_summaries=2", "profiles.laptop.prompts.summary_words=20"]
 BATCH = 20_000
+COMPLETIONS, SELECTED = Path("data/completions/completions.parquet"), Path("data/selected/rows.parquet")
 
 
-def run(folder: Path) -> tuple[float, float, str]:
+def run(folder: Path, stage: str) -> tuple[float, float, str]:
     """Seconds, peak MB of the stage and its processes (proportional set size), and its log."""
     log = folder / "log"
     started, peak = time.monotonic(), 0
     with log.open("w") as file:
-        process = psutil.Popen([sys.executable, "-m", "stages.filter"], cwd=folder, stderr=file, env=os.environ | {"PYTHONPATH": str(Path.cwd())})
+        process = psutil.Popen([sys.executable, "-m", f"stages.{stage}"], cwd=folder, stderr=file, env=os.environ | {"PYTHONPATH": str(Path.cwd())})
         while process.poll() is None:
             peak = max(peak, memory(process))
             time.sleep(0.2)
@@ -60,23 +60,27 @@ def memory(process: psutil.Process) -> int:
 
 def verdicts(folder: Path) -> tuple[Counter[str], Counter[tuple[str, str]]]:
     """Rows planted by kind, and rows rejected by kind and reason."""
-    planted = Counter(json.loads(line)["id"].split("-")[0] for line in (folder / "data/completions/completions.jsonl").open())
-    rejected = Counter((row["id"].split("-")[0], row["reason"]) for row in map(json.loads, (folder / "data/filtered/rejected.jsonl").open()))
-    return planted, rejected
+    rows = [(id.split("-")[0], reason) for id, reason in read_rows(folder / SELECTED, ("id", "reason")).iter_rows()]
+    return Counter(kind for kind, _ in rows), Counter((kind, reason) for kind, reason in rows if reason)
 
 
 def at_scale(top: Path, sizes: list[int]) -> None:
-    print("| rows | seconds | rows/s | peak MB | clean rows rejected | faults under their own reason |\n| --- | --- | --- | --- | --- | --- |")
+    columns = ("rows", "seconds", "rows/s", "peak MB", "clean rows rejected", "faults under their own reason")
+    columns = (*columns, "select, seconds", "select, peak MB")
+    print(f"| {' | '.join(columns)} |\n| {' | '.join('---' for _ in columns)} |")
     for size in sizes:
         folder = top / str(size)
         write(folder, size, seed=1)
         copy_settings(folder, *ON, *CHAIN)
-        seconds, peak, log = run(folder)
+        seconds, peak, log = run(folder, "filter")
+        write_scores(folder)
+        selecting, of_select, _ = run(folder, "select")
         planted, rejected = verdicts(folder)
         false = sum(count for (kind, _), count in rejected.items() if kind == "clean")
         right = sum(count for (kind, reason), count in rejected.items() if kind == reason)
         faulty = planted.total() - planted["clean"]
-        print(f"| {size:,} | {seconds:.1f} | {size / seconds:,.0f} | {peak:,.0f} | {false / planted['clean']:.3%} | {right:,} of {faulty:,} |")
+        found = (f"{false / planted['clean']:.3%}", f"{right:,} of {faulty:,}", f"{selecting:.1f}", f"{of_select:,.0f}")
+        print(f"| {size:,} | {seconds:.1f} | {size / seconds:,.0f} | {peak:,.0f} | {' | '.join(found)} |")
         for (kind, reason), count in sorted(rejected.items()):
             if kind not in (reason, "clean"):
                 print(f"{count} of {planted[kind]} {kind} as {reason}", file=sys.stderr)
@@ -96,7 +100,8 @@ def timed(what: Callable[[], object]) -> float:
 def by_rule(folder: Path) -> None:
     """Those that need a library for each row by what they add to reading; the others by their expression."""
     params = load_from(folder, ON)
-    batch = next(completions_with_prompts(folder / "data/prompts/train.jsonl", folder / "data/completions/completions.jsonl", BATCH))
+    batch = next(batches(folder / COMPLETIONS, tuple(schema("generate")))).with_row_index("row")
+    batch = batch.rename({"reasoning": "thoughts"})
     off = ["filter.answer.contradiction=false", "filter.private=none", "filter.chain_of_density.steps=false", "filter.chain_of_density.length_tolerance=0.0"]
     off += ["filter.chain_of_density.lost_entities=false", "filter.chain_of_density.faithful=0.0"]
     bare = load_from(folder, off)
@@ -127,13 +132,8 @@ def load_from(folder: Path, overrides: list[str]) -> Params:
 
 def against_math_verify(folder: Path) -> None:
     """Rows/s on replies whose answer is a plain number, in one process; the verdicts are the same."""
-    completions = [json.loads(line) for line in (folder / "data/completions/completions.jsonl").open()]
-    references = [json.loads(line)["reference"] for line in (folder / "data/prompts/train.jsonl").open()]
-    chosen = [
-        (row["text"], reference)
-        for row, reference in zip(completions, references, strict=True)
-        if row["id"].startswith(("clean", "wrong")) and reference.isdigit()
-    ]
+    rows = read_rows(folder / COMPLETIONS, ("id", "text", "reference")).iter_rows()
+    chosen = [(text, number) for id, text, number in rows if id.startswith(("clean", "wrong")) and number.isdigit()]
     chosen, asked, task = chosen[:5_000], Asked("cot", "####", [], False), TASKS["math"]
 
     def ours() -> list[bool]:

@@ -24,8 +24,8 @@ def experiment(name: str, overrides: list[str]) -> dict[str, float]:
     sets = [part for override in overrides for part in ("-S", override)]
     subprocess.run(["dvc", "exp", "remove", "--quiet", name], check=False, stderr=subprocess.DEVNULL)
     subprocess.run(["dvc", "exp", "run", "--temp", "--quiet", "-n", name, *sets], check=True)
-    evaluate, filtered = (json.loads(read(f"metrics/{stage}.json", rev=name)) for stage in ("evaluate", "filter"))
-    return {"rows": filtered["filter"]["kept"], "8b": evaluate["8b"]["plain"], "70b": evaluate["70b"]["plain"]}
+    evaluate, filtered = (json.loads(read(f"metrics/{stage}.json", rev=name)) for stage in ("evaluate", "select"))
+    return {"rows": filtered["select"]["kept"], "8b": evaluate["8b"]["plain"], "70b": evaluate["70b"]["plain"]}
 
 
 def main() -> None:
@@ -35,11 +35,11 @@ def main() -> None:
     asked = parser.parse_args()
     results: dict[str, list[dict[str, float]]] = {"filtered": [], "unfiltered": [], "random": []}
     for seed in asked.seeds:
-        common = [*asked.overrides, f"train.seed={seed}", f"filter.select.seed={seed}"]
+        common = [*asked.overrides, f"train.seed={seed}", f"select.budget.seed={seed}"]
         filtered = experiment(f"filtered-{seed}", common)
         results["filtered"].append(filtered)
         results["unfiltered"].append(experiment(f"unfiltered-{seed}", [*common, *OFF]))
-        results["random"].append(experiment(f"random-{seed}", [*common, *OFF, f"filter.select.budget={filtered['rows']}"]))
+        results["random"].append(experiment(f"random-{seed}", [*common, *OFF, f"select.budget.rows={filtered['rows']}"]))
         print(f"seed {seed}: {results}", flush=True)
     print("| examples | rows | " + " | ".join(f"{student}, seed {seed}" for student in ("8b", "70b") for seed in asked.seeds) + " | mean |")
     print("| --- " * (3 + 2 * len(asked.seeds)) + "|")

@@ -4,13 +4,17 @@ A tenth of the rows are faulty, as many of each kind. The rest is clean: word pr
 sentences with a label, articles with a chain of two summaries.
 """
 
-import json
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
+import polars as pl
+
+from stages.rows.prompt import Message, Prompt
+from stages.rows.row import KEY, own_schema, read_rows, schema, to_row, write_rows, writing
+from stages.sampling.request import Reply
 
 WORDS = """
 names Mia Leo Ana Tom Zoe Ivy Sam Eva Max Ida Ben Lea Jon Amy Roy Kim Dan Sue Ray May Gus Peg Hal Fay Ned Una Art Bea Cal Dot
@@ -135,7 +139,7 @@ FAULTS: dict[str, Callable[[random.Random], Row]] = {
 }
 COPIES = ("duplicate", "near_duplicate", "contaminated")
 KINDS = (*FAULTS, *COPIES)
-FINISH = {"unanswered": "unanswered", "content_filter": "content_filter", "cut_off": "length"}
+FINISH: dict[str, Literal["unanswered", "content_filter", "length"]] = {"unanswered": "unanswered", "content_filter": "content_filter", "cut_off": "length"}
 
 
 def copy(kind: str, clean: Row, test: Row, draw: random.Random) -> Row:
@@ -162,36 +166,33 @@ def rows(count: int, test: list[Row], draw: random.Random) -> Iterator[tuple[str
 
 
 def write(folder: Path, count: int, seed: int) -> None:
-    """data/prompts/{train,test}.jsonl, data/completions/completions.jsonl and data/scores as the stages before the filter write them."""
+    """data/prompts/test.jsonl and data/completions, as the stages before the filter write them."""
     draw = random.Random(seed)
-    for name in ("prompts", "completions", "scores"):
-        (folder / "data" / name).mkdir(parents=True, exist_ok=True)
+    (folder / "data/prompts").mkdir(parents=True, exist_ok=True)
     test = [problem(draw) for _ in range(max(1_319, count // 200))]
     with (folder / "data/prompts/test.jsonl").open("w") as file:
-        file.writelines(line(prompt(f"test-{i}", row)) for i, row in enumerate(test))
-    with (
-        (folder / "data/prompts/train.jsonl").open("w") as prompts,
-        (folder / "data/completions/completions.jsonl").open("w") as completions,
-        (folder / "data/scores/scores.jsonl").open("w") as scores,
-    ):
-        for i, (kind, row) in enumerate(rows(count, test, draw)):
-            id = f"{kind}-{i:07}"
-            style, finish = "cod" if row.task == "summarization" else "cot", FINISH.get(kind, "stop")
-            error = "HTTP 400: no" if kind == "unanswered" else ""
-            tokens = {"prompt_tokens": 100, "completion_tokens": len(row.text.split())}
-            prompts.write(line(prompt(id, row)))
-            replied = {"split": "train", "id": id, "style": style, "sample": 0, "text": row.text, "reasoning": ""}
-            completions.write(line(replied | {"finish_reason": finish, "error": error} | tokens))
-            scores.write(line({"id": id, "sample": 0, "judge": 1.0 if kind == "judged_low" else 4.0, "perplexity": None}))
+        file.writelines(prompt(f"test-{i}", row).model_dump_json() + "\n" for i, row in enumerate(test))
+    planted = (replied(f"{kind}-{i:07}", kind, row) for i, (kind, row) in enumerate(rows(count, test, draw)))
+    write_rows(folder / "data/completions/completions.parquet", planted, schema("generate"))
+
+
+def write_scores(folder: Path) -> None:
+    """data/scores as `score` writes it: of the rows that pass the filter, those that are to be judged low get a 1, others a 4."""
+    passed = read_rows(folder / "data/filtered/rows.parquet", (*KEY, "reason")).filter(pl.col("reason").is_null())
+    low = pl.col("id").str.starts_with("judged_low")
+    with writing(folder / "data/scores/scores.parquet", own_schema("score")) as write:
+        write(passed.with_columns(s_judge=pl.when(low).then(1.0).otherwise(4.0), s_perplexity=pl.lit(None, pl.Float64)))
     np.save(folder / "data/scores/embeddings.npy", np.empty((0, 0), np.float32))
 
 
-def prompt(id: str, row: Row) -> dict[str, Any]:
-    user = {"role": "user", "content": row.question}
-    styles = {style: [{"role": "system", "content": SYSTEM}, user] for style in ("cot", "cod")}
-    messages = {"plain": [{"role": "system", "content": "Give the answer after ####."}, user]} | styles
-    return {"id": id, "task": row.task, "reference": row.reference, "solution": row.solution, "choices": [], "messages": messages, "schemas": {}}
+def replied(id: str, kind: str, row: Row) -> dict[str, Any]:
+    style, error = "cod" if row.task == "summarization" else "cot", "HTTP 400: no" if kind == "unanswered" else ""
+    reply = Reply(row.text, FINISH.get(kind, "stop"), 100, len(row.text.split()), error, "")
+    return to_row(prompt(id, row), "train", "planted", style, 0, reply)
 
 
-def line(row: dict[str, Any]) -> str:
-    return json.dumps(row, ensure_ascii=False) + "\n"
+def prompt(id: str, row: Row) -> Prompt:
+    user = Message(role="user", content=row.question)
+    styles = {style: [Message(role="system", content=SYSTEM), user] for style in ("cot", "cod")}
+    messages = {"plain": [Message(role="system", content="Give the answer after ####."), user]} | styles
+    return Prompt(id=id, task=row.task, reference=row.reference, solution=row.solution, choices=[], messages=messages, schemas={})

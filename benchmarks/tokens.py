@@ -71,7 +71,7 @@ def main() -> None:
 
 
 def make(folder: Path, count: int) -> None:
-    copy_settings(folder, "profiles.laptop.train-8b.max_length=1000")
+    copy_settings(folder, "profiles.laptop.student-8b.train.max_length=1000")
     (folder / "data/laptop").symlink_to(ROOT / "data/laptop")
     (folder / "data/filtered").mkdir()
     (folder / "tokens").mkdir()
@@ -79,11 +79,11 @@ def make(folder: Path, count: int) -> None:
     draw = random.Random(0)
     texts = [" ".join(islice(solutions, 40))[: draw.randrange(CHARACTERS // 2, 3 * CHARACTERS // 2)] for _ in range(1_000)]
     prompt = [{"role": "system", "content": "Give the answer after ####."}, {"role": "user", "content": "How many are there?"}]
-    with (folder / "data/filtered/train.jsonl").open("w") as file:
+    with (folder / "data/selected/train.jsonl").open("w") as file:
         for number in range(count):
             row = {"prompt": prompt, "completion": [{"role": "assistant", "content": f"{number} {texts[number % len(texts)]}"}]}
             file.write(json.dumps(row) + "\n")
-    (folder / "data/filtered/validation.jsonl").touch()
+    (folder / "data/selected/validation.jsonl").touch()
 
 
 def run(folder: Path, code: str, num_processes: int) -> list[tuple[float, ...]]:

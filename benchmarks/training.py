@@ -52,7 +52,7 @@ def trl_alone(params: Params, rows: list[dict[str, Any]], tokenizer: Any) -> flo
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
         args = SFTConfig(
             output_dir=folder,
-            num_train_epochs=params.student.num_epochs,
+            num_train_epochs=params.profile.num_epochs,
             per_device_train_batch_size=settings.batch_size,
             learning_rate=settings.learning_rate,
             lr_scheduler_type=settings.schedule,
@@ -73,7 +73,7 @@ def against_trl(params: Params, num_examples: int, turns: int) -> None:
     tokenizer: Any = AutoTokenizer.from_pretrained(params.base.model)
     rows = next(examples.read_batches(DATA / "train.jsonl", num_examples))
     learn = list(examples.tokenize(rows, tokenizer))
-    num_tokens = sum(len(example.input_ids) for example in learn) * params.student.num_epochs
+    num_tokens = sum(len(example.input_ids) for example in learn) * params.profile.num_epochs
     pairs = [(ours(params, learn, tokenizer, params.profile.batch_size), trl_alone(params, rows, tokenizer)) for _ in range(turns + 1)][1:]
     mine, theirs = (statistics.median(pair[i] for pair in pairs) for i in (0, 1))
     print(f"{num_tokens:.0f} tokens, median of {turns} turns after one to warm up: {num_tokens / mine:.0f} tokens/s, with TRL alone {num_tokens / theirs:.0f}")
@@ -102,8 +102,7 @@ def packing(params: Params, gsm8k: Path, num_examples: int) -> None:
 
 
 def changed(params: Params, **profile: Any) -> Params:
-    student = params.student.model_copy(update={"num_epochs": 1.0})
-    return params.model_copy(update={"profile": params.profile.model_copy(update=profile), "student": student})
+    return params.model_copy(update={"profile": params.profile.model_copy(update=profile | {"num_epochs": 1.0})})
 
 
 def main() -> None:
@@ -114,7 +113,7 @@ def main() -> None:
     asked = parser.parse_args()
     params = load("8b")
     base = params.base.model_copy(update={"model": str(Path(params.base.model).resolve())})
-    params = params.model_copy(update={"base": base, "student": params.student.model_copy(update={"num_epochs": 1.0})})
+    params = params.model_copy(update={"base": base, "profile": params.profile.model_copy(update={"num_epochs": 1.0})})
     against_trl(params, asked.examples, asked.turns)
     if asked.gsm8k:
         packing(params, asked.gsm8k, asked.examples)

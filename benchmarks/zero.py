@@ -19,7 +19,7 @@ ROWS = examples(116)
 def train(method: str, **parallelism: int | bool) -> tuple[dict, list[float]]:
     """Saved weights and the loss of every step."""
     with tempfile.TemporaryDirectory() as name:
-        overrides = (f"profiles.laptop.train-8b.method={method}", "train-8b.num_epochs=2", "train.log_every_steps=1")
+        overrides = (f"profiles.laptop.student-8b.train.method={method}", "profiles.laptop.student-8b.train.num_epochs=2", "train.log_every_steps=1")
         folder = make(Path(name), ROWS[:100], ROWS[100:], *overrides)
         execute(folder, **parallelism)
         code, printed = run(folder)

@@ -15,8 +15,8 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from data.laptop.problems import PEOPLE, THINGS
-from stages.tasks.prompts import TASKS
-from stages.tasks.wording import Limits
+from stages.tasks.prompts.table import TASKS
+from stages.tasks.prompts.wording import Limits
 
 FOLDER = Path(__file__).parent
 MARK = "####"

@@ -13,8 +13,8 @@ def main() -> None:
     yaml.preserve_quotes = True
     document = yaml.load(path)
     profile = document["profiles"]["laptop"]
-    for name in ("teacher", "base-8b", "base-70b"):
-        profile[name]["revision"] = digest(Path(profile[name]["model"]))
+    for model in (profile["teacher"], profile["student-8b"]["base"], profile["student-70b"]["base"]):
+        model["revision"] = digest(Path(model["model"]))
     yaml.dump(document, path)
 
 

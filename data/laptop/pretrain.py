@@ -18,7 +18,7 @@ from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 from data.laptop.families import FAMILIES, MARK, asked, messages
 from data.laptop.families import Row as Shipped
 from data.laptop.problems import drill, story
-from stages.tasks.prompts import TASKS
+from stages.tasks.prompts.table import TASKS
 
 FOLDER = Path(__file__).parent
 NUM_THREADS = 2

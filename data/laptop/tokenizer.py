@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerFast
 
 from data.laptop.families import FAMILIES, messages
 from data.laptop.problems import draw
-from stages.tasks.prompts import TASKS
+from stages.tasks.prompts.table import TASKS
 
 FOLDER = Path(__file__).parent
 BEGIN, END, HEADER, HEADER_END, END_OF_TURN, PAD = (

@@ -1,4 +1,4 @@
-"""Grade the answers of all five models and compare them on the same rows: `python -m stages.evaluate`."""
+"""Grade the answers of all models and compare them on the same rows: `python -m stages.evaluate`."""
 
 import csv
 import json
@@ -7,38 +7,38 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from stages.evaluate.arms import STUDENTS, Arm, arms_of, cost_of, describe, mean, paid_back, paired, pairs, rounded
+from stages.evaluate.arms import Arm, arms_of, cost_of, describe, mean, paid_back, paired, pairs, rounded
 from stages.evaluate.forgetting import forgetting
+from stages.evaluate.grade import Prediction, read_predictions
 from stages.evaluate.labels import baselines, confusion
 from stages.evaluate.measures import measure_name, normalised
 from stages.evaluate.params import load
-from stages.rows.completion import Completion, read_completions
 from stages.rows.prompt import Prompt, read_prompts
-from stages.tasks.answers import TASKS
+from stages.tasks.answers.table import TASKS
 
-MODELS = ("teacher", *(f"base-{student}" for student in STUDENTS), *STUDENTS)
 METRICS = Path("metrics")
 
 
 def main() -> None:
     params = load()
     prompts = read_prompts(Path(f"data/prompts/{params.split}.jsonl"))
-    completions = {model: read_completions(Path(f"data/predictions/{model}.jsonl")) for model in MODELS}
-    arms = [arm for model in MODELS for arm in arms_of(model, of_split(completions[model], params.split), prompts, params)]
+    models = ("teacher", *(f"base-{student}" for student in params.students), *params.students)
+    predictions = {model: read_predictions(Path(f"data/predictions/{model}.parquet")) for model in models}
+    arms = [arm for model in models for arm in arms_of(model, of_split(predictions[model], params.split), prompts, params)]
     asked = [prompt for prompt in read_prompts(Path("data/prompts/retention.jsonl")) if TASKS[prompt.task].is_right]
-    on_retention = {model: of_split(completions[model], "retention") for model in MODELS}
-    retained = [forgetting(student, on_retention, asked, params) for student in STUDENTS] if asked else []
+    on_retention = {model: of_split(predictions[model], "retention") for model in models}
+    retained = [forgetting(student, on_retention, asked, params) for student in params.students] if asked else []
     spent = json.loads((METRICS / "generate.json").read_text())["generate"]["cost"]
     costs = {arm.name: cost_of(arm, params) for arm in arms}
     report: dict[str, Any] = {"task": prompts[0].task, "measure": measure_name(prompts[0].task), "rows": len(prompts)}
     if TASKS[prompts[0].task].is_right:
         report |= chance(prompts)
     for arm in arms:
-        report.setdefault(arm.model, {})[arm.how] = mean(arm.measured.scores)
+        report.setdefault(arm.model, {})[arm.style] = mean(arm.measured.scores)
     report["forgetting"] = {row["student"]: row["drop"] for row in retained}
     report |= {
         "arms": [describe(arm, costs[arm.name], params.evaluate) for arm in arms],
-        "comparisons": [paired(first, second, params.evaluate) for first, second in pairs(arms)],
+        "comparisons": [paired(first, second, params.evaluate) for first, second in pairs(arms, params.students)],
         "retention": retained,
         "break_even": paid_back(arms, costs, spent, params),
     }
@@ -48,8 +48,8 @@ def main() -> None:
             print(f"evaluate: regression: {row['student']} lost {row['drop']:.1%} on the retention set, more than evaluate.max_forgetting", file=sys.stderr)
 
 
-def of_split(completions: list[Completion], split: str) -> list[Completion]:
-    return [completion for completion in completions if completion.split == split]
+def of_split(predictions: list[Prediction], split: str) -> list[Prediction]:
+    return [prediction for prediction in predictions if prediction.split == split]
 
 
 def chance(prompts: list[Prompt]) -> dict[str, float]:
@@ -62,7 +62,7 @@ def chance(prompts: list[Prompt]) -> dict[str, float]:
 def write(report: dict[str, Any], arms: list[Arm], costs: dict[str, float | None], prompts: list[Prompt]) -> None:
     METRICS.mkdir(exist_ok=True)
     (METRICS / "evaluate.json").write_text(json.dumps(report, indent=2) + "\n")
-    write_csv("score", ("model", "style", "score", "low", "high"), [(row["model"], row["style"], row["score"], *row["interval"]) for row in report["arms"]])
+    write_csv("arms", ("model", "style", "score", "low", "high"), [(row["model"], row["style"], row["score"], *row["interval"]) for row in report["arms"]])
     write_csv("cost", ("arm", "cost", "score"), [(arm.name, rounded(costs[arm.name], 6), mean(arm.measured.scores)) for arm in arms])
     labels, cells = TASKS[prompts[0].task].LABELS, []
     if labels:

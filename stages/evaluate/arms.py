@@ -2,26 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 from stages.evaluate.cost import break_even, per_thousand
-from stages.evaluate.grade import Graded, grade
+from stages.evaluate.grade import Graded, Prediction, grade
 from stages.evaluate.measures import Measured, measure
 from stages.evaluate.params import Evaluate, Params
-from stages.evaluate.statistics import compare, mean_interval, wilson
-from stages.rows.completion import Completion
-from stages.rows.prompt import Prompt
-
-STUDENTS = ("8b", "70b")
-HOW: tuple[Literal["plain", "rich"], ...] = ("plain", "rich")
+from stages.rows.prompt import PLAIN, Prompt
+from stages.statistics.intervals import compare, mean_interval, wilson
 
 
 @dataclass(frozen=True)
 class Arm:
-    """One model asked in one style; `how` is "plain" or "rich", whatever the task's rich style is called."""
+    """One model asked in one style."""
 
     model: str
-    how: str
     style: str
     graded: Graded
     measured: Measured
@@ -31,22 +26,21 @@ class Arm:
         return f"{self.model} {self.style}"
 
 
-def arms_of(model: str, completions: list[Completion], prompts: list[Prompt], params: Params) -> list[Arm]:
+def arms_of(model: str, predictions: list[Prediction], prompts: list[Prompt], params: Params) -> list[Arm]:
     """One for each style in which the model was asked the questions of the split."""
-    asked = {completion.style for completion in completions}
+    asked = {prediction.style for prediction in predictions}
     found = []
-    for how in HOW:
-        style = prompts[0].style(how)
-        if style in asked and style not in [arm.style for arm in found]:
-            graded = grade(completions, prompts, style, params.answer_format, params.bare_number)
-            found.append(Arm(model, how, style, graded, measure(graded, prompts, params)))
+    for style in prompts[0].messages:
+        if style in asked:
+            graded = grade(predictions, prompts, style, params.answer_format, params.bare_number)
+            found.append(Arm(model, style, graded, measure(graded, prompts, params)))
     return found
 
 
-def pairs(arms: list[Arm]) -> list[tuple[Arm, Arm]]:
+def pairs(arms: list[Arm], students: list[str]) -> list[tuple[Arm, Arm]]:
     """Each distilled student against its base in the same style, and against the teacher in every style."""
     found = []
-    for student in [arm for arm in arms if arm.model in STUDENTS]:
+    for student in [arm for arm in arms if arm.model in students]:
         found += [(student, other) for other in arms if other.model == f"base-{student.model}" and other.style == student.style]
         found += [(student, other) for other in arms if other.model == "teacher"]
     return found
@@ -87,8 +81,8 @@ def cost_of(arm: Arm, params: Params) -> float | None:
 def paid_back(arms: list[Arm], costs: dict[str, float | None], spent: float | None, params: Params) -> list[dict[str, Any]]:
     """For each student asked plainly, against each of the teacher's arms: what was spent, and the questions after which that is paid back."""
     rows = []
-    for student in [arm for arm in arms if arm.model in STUDENTS and arm.how == "plain"]:
-        training = params.evaluate.training_cost[f"train-{student.model}"]  # pyright: ignore[reportArgumentType]
+    for student in [arm for arm in arms if arm.model in params.students and arm.style == PLAIN]:
+        training = params.training_cost[student.model]
         total = None if spent is None or training is None else spent + training
         for teacher in [arm for arm in arms if arm.model == "teacher"]:
             questions = break_even(total, costs[teacher.name], costs[student.name])

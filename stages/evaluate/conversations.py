@@ -5,7 +5,7 @@ import re
 from rouge_score.rouge_scorer import RougeScorer
 from sacrebleu.metrics.chrf import CHRF
 
-from stages.tasks.refusal import PATTERN
+from stages.tasks.answers.refusal import PATTERN
 
 REPEATED_NGRAM = 3
 REFUSAL = re.compile(PATTERN, re.IGNORECASE)

@@ -3,17 +3,16 @@
 from typing import Any
 
 from stages.evaluate.arms import mean
-from stages.evaluate.grade import grade
+from stages.evaluate.grade import Prediction, grade
 from stages.evaluate.params import Params
-from stages.evaluate.statistics import compare
-from stages.rows.completion import Completion
 from stages.rows.prompt import PLAIN, Prompt
+from stages.statistics.intervals import compare
 
 
-def forgetting(student: str, answers: dict[str, list[Completion]], prompts: list[Prompt], params: Params) -> dict[str, Any]:
+def forgetting(student: str, predictions: dict[str, list[Prediction]], prompts: list[Prompt], params: Params) -> dict[str, Any]:
     """Accuracy of teacher, base and student, what the student lost against its base, and whether that is a regression."""
     outcomes = {
-        model: grade(answers[model], prompts, PLAIN, params.answer_format, params.bare_number).outcomes for model in ("teacher", f"base-{student}", student)
+        model: grade(predictions[model], prompts, PLAIN, params.answer_format, params.bare_number).outcomes for model in ("teacher", f"base-{student}", student)
     }
     scores = {model: [float(outcome == "right") for outcome in found] for model, found in outcomes.items()}
     lost = compare(scores[f"base-{student}"], scores[student], params.evaluate.confidence, params.evaluate.num_resamples, params.evaluate.seed)

@@ -13,8 +13,8 @@ from stages.evaluate.grade import Graded
 from stages.evaluate.labels import per_label
 from stages.evaluate.params import Params
 from stages.rows.prompt import PLAIN, Prompt
-from stages.tasks.answers import TASKS
-from stages.tasks.summarization.entities import finder
+from stages.tasks.answers.entities import finder
+from stages.tasks.answers.table import TASKS
 
 MEASURES = {"summarization": "entity_density", "conversation": "chrf"}  # of the tasks in which nothing is simply right
 

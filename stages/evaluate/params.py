@@ -15,7 +15,6 @@ class Evaluate(Section):
     entities: str  # of summaries: "rule", or the name of an installed spaCy model
     length_tolerance: Annotated[float, Field(ge=0)]  # a summary complies within this share of the words asked for
     max_forgetting: Annotated[float, Field(ge=0, le=1)]  # of accuracy on the retention set; a larger drop is a regression
-    training_cost: dict[Literal["train-8b", "train-70b"], Annotated[float, Field(ge=0)] | None]  # in the currency of the prices; None: not known
     confidence: Annotated[float, Field(gt=0, lt=1)]  # of every interval
     num_resamples: Annotated[int, Field(ge=1000)]  # of the bootstrap
     seed: int
@@ -34,19 +33,24 @@ class Params(Section):
     answer_format: str
     summary_words: int
     bare_number: bool  # math: the last sentence's one number counts where nothing marks the answer
+    students: list[str]
     prices: dict[str, Prices]  # of the teacher and the bases
+    training_cost: dict[str, Annotated[float, Field(ge=0)] | None]  # by student, in the currency of the prices; None: not known
 
 
 def load() -> Params:
     document = YAML(typ="safe").load(Path("params.yaml"))
     profile = document["profiles"][document["profile"]]
-    priced = {name: profile[name] for name in ("teacher", "base-8b", "base-70b")}
+    students = document["students"]
+    priced = {"teacher": profile["teacher"], **{f"base-{name}": profile[f"student-{name}"]["base"] for name in students}}
     bound = {
         "evaluate": document["evaluate"],
         "split": document["predict"]["split"],
         "answer_format": profile["prompts"]["answer_format"],
         "summary_words": profile["prompts"]["summary_words"],
         "bare_number": document["read"]["bare_number"],
+        "students": students,
+        "training_cost": {name: profile[f"student-{name}"]["training_cost"] for name in students},
         "prices": {name: {"prompt": model["prompt_price"], "completion": model["completion_price"]} for name, model in priced.items()},
     }
     try:

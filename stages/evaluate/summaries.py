@@ -6,7 +6,7 @@ from typing import Any
 
 from rouge_score.rouge_scorer import RougeScorer
 
-from stages.tasks.summarization.entities import contained, distinct, tokens
+from stages.tasks.answers.entities import contained, distinct, tokens
 
 NOVEL_NGRAM = 2
 ROUGE = ("rouge1", "rouge2", "rougeL")

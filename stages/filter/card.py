@@ -1,19 +1,19 @@
-"""The dataset card: what the examples are, where they come from and what was done to them."""
+"""A card of the rows: where they come from, and what the filter found."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from stages.filter.params import Params
-from stages.filter.rules import RULES, Rule, TableRule
+from stages.filter.rules import RULES, CrossRowRule, RowRule
 
 
 def card(told: dict[str, Any], params: Params) -> str:
-    """Markdown; nothing in it that differs between two runs over the same rows."""
+    """Markdown; nothing in it differs between two runs over the same rows."""
     asked = params.filter
     labels = "the teacher's" if asked.labels == "teacher" else "the data set's own (the control)"
-    leaks = told.get("leaks")
+    learnt = "reasoning and answer" if asked.target == "reasoning" else "the answer alone"
     lines = [
-        f"# Examples distilled from {params.dataset}",
+        f"# Rows of {params.dataset}",
         "",
         "Written by `filter`; `python -m tools.show` shows the rows.",
         "",
@@ -23,15 +23,15 @@ def card(told: dict[str, Any], params: Params) -> str:
         f"| licence of the source | {params.licence} |",
         f"| teacher | {params.teacher} |",
         f"| answers | {labels} |",
-        f"| asked | {params.style}, words of the wording: {params.wording} |",
-        f"| what is learnt | {'reasoning and answer' if asked.target == 'reasoning' else 'the answer alone'}, answers in the format `{params.answer_format}` |",
+        f"| asked | in the first of the styles {', '.join(params.styles)} that the task has; wording: {params.wording} |",
+        f"| what is learnt | {learnt}, answers in the format `{params.answer_format}` |",
         f"| rows in | {told['rows']:,} |",
-        f"| examples | {told['kept']:,}: {told['train']:,} in train.jsonl, {told['validation']:,} in validation.jsonl |",
+        f"| rows that pass | {told['passed']:,} |",
         *accuracy_line(told),
-        f"| words of an example's target | {', '.join(f'{name} {count}' for name, count in told['words']['after'].items())} |",
-        *label_lines(told.get("labels")),
+        f"| words of a target | {', '.join(f'{name} {count}' for name, count in told['words'].items())} |",
+        *label_line(told.get("labels")),
         "",
-        "## Rules, in order",
+        "## Rules of the filter, in order",
         "",
         "A row is rejected by the first rule it breaks.",
         "",
@@ -41,7 +41,7 @@ def card(told: dict[str, Any], params: Params) -> str:
         "",
         "## Contamination",
         "",
-        contamination(leaks, params),
+        contamination(told.get("leaks")),
     ]
     return "\n".join(lines) + "\n"
 
@@ -52,40 +52,23 @@ def accuracy_line(told: dict[str, Any]) -> Iterator[str]:
         yield f"| teacher's accuracy | {of_readable:.1%} of the readable replies, {of_all:.1%} of all |"
 
 
-def label_lines(labels: dict[str, dict[str, float]] | None) -> Iterator[str]:
+def label_line(labels: dict[str, float] | None) -> Iterator[str]:
     if labels:
-        for name, shares in labels.items():
-            yield f"| labels {name} | {', '.join(f'{label} {share:.1%}' for label, share in shares.items())} |"
+        yield f"| labels of the rows in | {', '.join(f'{label} {share:.1%}' for label, share in labels.items())} |"
 
 
-def contamination(leaks: dict[str, int] | None, params: Params) -> str:
+def contamination(leaks: dict[str, int] | None) -> str:
     if leaks is None:
         return "Not looked for (`filter.contamination.action: none`)."
     counts = f"{leaks['exact']:,} the same, {leaks['ngram']:,} with a run of words in common, {leaks['similar']:,} similar"
     found = leaks["exact"] + leaks["ngram"] + leaks["similar"]
-    return f"Rows that hold text of the test split's questions or worked solutions: {found:,} ({counts}). {leaks['kept']:,} of them are among the examples."
+    return f"Rows that hold text of the test split's questions or worked solutions: {found:,} ({counts}). {leaks['passed']:,} of them pass the filter."
 
 
-def setting(rule: Rule | TableRule, params: Params) -> str:
+def setting(rule: RowRule | CrossRowRule, params: Params) -> str:
     """The parameters that a rule depends on, as `params.yaml` names them."""
     if not rule.is_on(params):
         return "off"
     section = params.filter.model_dump()
-    shown = {
-        "degenerate": ("reply.repetition", "reply.word_length"),
-        "echo": ("reply.echo",),
-        "leak": ("reply.leak_words",),
-        "overlong": ("answer.overlong",),
-        "long_summary": ("chain_of_density.length_tolerance",),
-        "unfaithful": ("chain_of_density.faithful",),
-        "disagreement": ("agreement.min_share",),
-        "judged_low": ("agreement.min_judge",),
-        "not_chosen": ("choose.which", "choose.most"),
-        "near_duplicate": ("duplicates.near", "duplicates.ngram"),
-        "same_meaning": ("duplicates.semantic",),
-        "contaminated": ("contamination.ngram", "contamination.similar"),
-        "not_selected": ("select.budget", "select.order", "select.domain", "select.quotas"),
-    }
-    names = shown.get(rule.reason, ())
-    values = [(name, section[name.split(".")[0]][name.split(".")[1]]) for name in names]
+    values = [(name, section[name.split(".")[0]][name.split(".")[1]]) for name in rule.settings]
     return ", ".join(f"{name}: {value}" for name, value in values) or "on"

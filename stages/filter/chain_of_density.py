@@ -5,8 +5,8 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from stages.filter.params import Params
-from stages.tasks.summarization.answer import steps
-from stages.tasks.summarization.entities import SENTENCE_END, contained, distinct, finder
+from stages.tasks.answers.entities import SENTENCE_END, contained, distinct, finder
+from stages.tasks.answers.summarization import steps
 
 
 class ChainFaults(NamedTuple):

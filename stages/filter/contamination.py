@@ -18,9 +18,9 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from stages.filter.near_duplicates import bounded_jaccard
-from stages.filter.ngrams import BLOCK, Sets, distinct, ngram_hashes, outlines, words
-from stages.filter.prefix_filter import RANK_BITS, block_prefixes, can_be_near, prefixes, rarity
+from stages.similarity.near_duplicates import bounded_jaccard
+from stages.similarity.ngrams import BLOCK, Sets, distinct, ngram_hashes, outlines, words
+from stages.similarity.prefix_filter import RANK_BITS, block_prefixes, can_be_near, prefixes, rarity
 
 NUMBER = r"\d+(?:[.,]\d+)*"
 TABLE_BITS = 24

@@ -3,8 +3,8 @@
 import polars as pl
 
 from stages.filter.language import UNKNOWN, languages
-from stages.filter.ngrams import overlap, repeated_share, shared, words
 from stages.filter.params import Params
+from stages.similarity.ngrams import overlap, repeated_share, shared, words
 
 REPEATED = 4  # words of the n-grams that should not come again and again
 LONG = 40  # words of a text in which repetition means something: a short table or matrix repeats itself too

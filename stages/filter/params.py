@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 
 Share = Annotated[float, Field(strict=True, ge=0, le=1)]
 Threshold = Annotated[float, Field(strict=True, gt=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
+Words = Annotated[list[str], BeforeValidator(lambda text: str(text).split())]
 
 
 class Section(BaseModel):
@@ -38,45 +39,17 @@ class ChainOfDensity(Section):
     entities: str  # rule, or the name of an installed spaCy model
 
 
-class Agreement(Section):
-    majority: bool
-    min_share: Share  # of a prompt's readable replies that give the row's answer; 0 is off
-    min_judge: Annotated[float, Field(ge=0, le=5)]  # of score.judge; 0 is off
-
-
-class Choose(Section):
-    which: Literal["all", "first", "shortest", "diverse"]  # of the good replies to one prompt
-    most: Annotated[int, Field(ge=1)]  # for diverse
-    similar: Threshold  # Jaccard of word n-grams, as in duplicates; replies that are less alike are diverse
-
-
 class Duplicates(Section):
     exact: bool
     near: Threshold  # Jaccard of word n-grams; 1 is off
     ngram: Annotated[int, Field(ge=1)]
     window: Annotated[int, Field(ge=1)]  # rows with a common rare n-gram that the others with it are compared to
-    semantic: Threshold  # cosine of score.embedding; 1 is off
 
 
 class Contamination(Section):
     action: Literal["remove", "report", "none"]
     ngram: Annotated[int, Field(ge=2)]  # running words
     similar: Threshold  # Jaccard of the words of two questions with the same numbers; 1 is off
-
-
-class Select(Section):
-    budget: Count  # train rows; 0 is all
-    order: str  # SQL over the scores of a row, highest first
-    domain: str  # SQL over the scores of a row
-    quotas: dict[str, Share]  # of the budget, by domain
-    seed: int
-
-    @field_validator("quotas")
-    @classmethod
-    def within_the_budget(cls, quotas: dict[str, float]) -> dict[str, float]:
-        if sum(quotas.values()) > 1 + 1e-9:
-            raise ValueError("the shares should sum to at most 1")
-        return quotas
 
 
 class Filter(Section):
@@ -88,11 +61,8 @@ class Filter(Section):
     answer: Answer
     chain_of_density: ChainOfDensity
     private: Literal["reject", "report", "none"]  # e-mail addresses, phone and card numbers, keys
-    agreement: Agreement
-    choose: Choose
     duplicates: Duplicates
     contamination: Contamination
-    select: Select
 
 
 class Params(Section):
@@ -105,7 +75,7 @@ class Params(Section):
     summary_words: int
     num_summaries: int
     # for the dataset card
-    style: Literal["plain", "rich"]
+    styles: Words
     wording: str
     dataset: str
     source: str
@@ -128,7 +98,7 @@ def load() -> Params:
         "max_words": document["prompts"]["max_words"],
         "summary_words": prompts["summary_words"],
         "num_summaries": prompts["num_summaries"],
-        "style": document["prompts"]["style"],
+        "styles": document["generate"]["styles"],
         "wording": prompts["wording"],
         "dataset": document["dataset"],
         "source": f"data/sets/{document['dataset']}" + (f", else {hub['id']} at {hub['revision'] or 'its newest'}" if hub else ""),

@@ -11,43 +11,59 @@ from pathlib import Path
 
 import polars as pl
 
-from stages.filter.batches import SIZE, completions_with_prompts, prompts_alone
 from stages.filter.measures import REPEATED, measure
 from stages.filter.params import Params
 from stages.filter.reading import read_batch
 from stages.filter.row_rules import SCAFFOLDING
 from stages.filter.rules import apply_rules
+from stages.rows.prompt import PLAIN
+from stages.rows.row import batches, schema
 from stages.sampling.process_group import die_with_parent
-from stages.tasks.answers import TASKS
-from stages.tasks.refusal import PATTERN
+from stages.tasks.answers.refusal import PATTERN
+from stages.tasks.answers.table import TASKS
 
-PROMPTS = Path("data/prompts/train.jsonl")
-COMPLETIONS = Path("data/completions/completions.jsonl")
-COMPARABLE = [task for task, reads in TASKS.items() if reads.is_right]  # tasks in which two answers are the same or not
+COMPLETIONS = Path("data/completions/completions.parquet")
+COMPARABLE = [task for task, parser in TASKS.items() if parser.is_right]  # tasks in which two answers are the same or not
 PUNCTUATION = r"[\s.,;:!?\"'“”‘’]+"  # signs such as "-" are meant
-ON_DISK = ("row", "id", "sample", "prompt", "question", "reference", "text", "target", "is_validation", "private")
+READ = tuple(schema("generate"))
+JUDGED = ("answer", "is_right", "target", "words", "characters", "private", "is_validation", "reason", "detail", "evidence")
 
 
 def read_and_apply_rules(params: Params, scratch: Path) -> pl.DataFrame:
     """The table of all rows in their order. It holds no texts: those are in the parts in `scratch`, with each row's `row`."""
-    is_control = params.filter.labels == "reference"
-    batches = prompts_alone(PROMPTS, SIZE) if is_control else completions_with_prompts(PROMPTS, COMPLETIONS, SIZE)
-    tables = list(in_processes(batches, params, scratch))
+    tables = list(in_processes(numbered(COMPLETIONS, params.filter.labels), params, scratch))
     if not tables:
-        raise SystemExit(f"filter: {PROMPTS if is_control else COMPLETIONS}: got no rows, wanted at least one; run `dvc repro generate`")
+        raise SystemExit(f"filter: {COMPLETIONS}: got no rows, wanted at least one; run `dvc repro generate`")
     return pl.concat(tables)
 
 
-def in_processes(batches: Iterator[pl.DataFrame], params: Params, scratch: Path) -> Iterator[pl.DataFrame]:
+def numbered(path: Path, labels: str) -> Iterator[pl.DataFrame]:
+    """The rows, batch by batch, `row` counting from 0; for the control each prompt once, without its reply."""
+    start = 0
+    for batch in batches(path, READ):
+        rows = without_replies(batch) if labels == "reference" else batch
+        yield rows.with_row_index("row", start)
+        start += len(rows)
+
+
+def without_replies(batch: pl.DataFrame) -> pl.DataFrame:
+    none = dict.fromkeys(("text", "reasoning", "error"), pl.lit(""))
+    tokens = pl.lit(0, pl.Int64)
+    return batch.filter(pl.col("sample") == 0).with_columns(
+        **none, style=pl.lit(PLAIN), finish_reason=pl.lit("stop"), prompt_tokens=tokens, completion_tokens=tokens
+    )
+
+
+def in_processes(rows: Iterator[pl.DataFrame], params: Params, scratch: Path) -> Iterator[pl.DataFrame]:
     """In order. A single batch is not worth the start of a process; more are handed out two ahead, so that they do not pile up."""
-    first = list(islice(batches, 2))
+    first = list(islice(rows, 2))
     if len(first) < 2:
         yield from (apply_to_part(batch, params, scratch) for batch in first)
         return
     num_processes = len(os.sched_getaffinity(0))
     with ProcessPoolExecutor(num_processes, multiprocessing.get_context("spawn"), initializer=die_with_parent) as pool:
         waiting: list[Future[pl.DataFrame]] = [pool.submit(apply_to_part, batch, params, scratch) for batch in first]
-        for batch in batches:
+        for batch in rows:
             if len(waiting) > 2 * num_processes:
                 yield waiting.pop(0).result()
             waiting.append(pool.submit(apply_to_part, batch, params, scratch))
@@ -55,17 +71,19 @@ def in_processes(batches: Iterator[pl.DataFrame], params: Params, scratch: Path)
 
 
 def apply_to_part(batch: pl.DataFrame, params: Params, scratch: Path) -> pl.DataFrame:
-    """Writes the batch's texts as one part, returns the rest."""
-    ruled = apply_rules(measure(read_batch(batch, params), params), params)
-    ruled = ruled.with_columns(evidence=evidence(ruled))
-    ruled.select(*ON_DISK, "reason", "detail", "evidence").write_parquet(scratch / f"{batch['row'][0]:09}.parquet", compression="lz4", statistics=False)
-    numbers = pl.col("question").str.extract_all(r"\d+(?:[.,]\d+)*").list.sort().list.join(" ")
-    return ruled.select(
-        *("row", "id", "sample", "task", "reason", "is_right", "is_validation", "random"),
-        vote=pl.when(pl.col("task").is_in(COMPARABLE)).then(pl.col("answer")),
+    """Writes the batch with its verdicts as one part, returns what rows are compared by."""
+    ruled = apply_rules(measure(read_batch(batch.rename({"reasoning": "thoughts"}), params), params), params)
+    ruled = ruled.with_columns(
+        evidence=evidence(ruled),
         words=pl.col("words").cast(pl.Int64),
         characters=pl.col("target").str.len_chars().cast(pl.Int64),
-        tokens=pl.col("completion_tokens"),
+    )
+    part = batch.hstack(ruled.select(JUDGED))
+    part.write_parquet(scratch / f"{batch['row'][0]:09}.parquet", compression="lz4", statistics=False)
+    numbers = pl.col("question").str.extract_all(r"\d+(?:[.,]\d+)*").list.sort().list.join(" ")
+    return ruled.select(
+        *("row", "id", "style", "sample", "task", "reason", "is_right", "words"),
+        vote=pl.when(pl.col("task").is_in(COMPARABLE)).then(pl.col("answer")),
         has_private=pl.col("private").is_not_null(),
         same=pl.concat_str("question", "target", separator="\n").str.to_lowercase().str.replace_all(PUNCTUATION, " ").hash(seed=0),
         kind=pl.struct(pl.when(pl.col("task").is_in(COMPARABLE)).then("answer"), numbers).hash(seed=0),

@@ -1,20 +1,20 @@
 """Batches of rows, read: what each reply answers, and what only a library can tell of it. The one loop over rows."""
 
-import hashlib
 from collections import namedtuple
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import polars as pl
 
-from stages.filter.batches import PLAIN
 from stages.filter.chain_of_density import chain_faults
 from stages.filter.params import Params
 from stages.filter.private import private_data
 from stages.filter.reasoning import contradiction
-from stages.tasks.answers import TASKS
-from stages.tasks.qa.answer import LETTERS, named_choices, named_letters
-from stages.tasks.reply import Asked, clause, named
+from stages.rows.prompt import PLAIN
+from stages.statistics.rows import position
+from stages.tasks.answers.qa import LETTERS, named_choices, named_letters
+from stages.tasks.answers.reply import Asked, clause, named
+from stages.tasks.answers.table import TASKS
 
 READ = {
     "reasoning": pl.String,  # null where the task has none that could be learnt, or the reply is unreadable
@@ -30,7 +30,6 @@ READ = {
     "private": pl.String,
     "target": pl.String,  # what would be learnt
     "is_free": pl.Boolean,  # the reply as a whole is the answer, in no format that the pipeline asked for
-    "random": pl.Float64,  # in [0, 1), the same for a row whatever other rows there are
     "is_validation": pl.Boolean,
 }
 
@@ -64,8 +63,7 @@ def read_batch(batch: pl.DataFrame, params: Params) -> pl.DataFrame:
 
 def from_reply(row: Row, params: Params) -> Read:
     asked, task = Asked(row.style, params.completion_format, row.choices, params.bare_number), TASKS[row.task]
-    random, is_validation = draws(row.id, row.sample, params)
-    found = Read(is_free=task.is_right is None and row.style == PLAIN, random=random, is_validation=is_validation)
+    found = Read(is_free=task.is_right is None and row.style == PLAIN, is_validation=held_out(row.id, params))
     reading = task.read(row.text, asked) if row.ended else None
     if reading is None:
         outside, several = no_one_label(row.text, asked, task.LABELS) if row.ended and task.LABELS else (None, None)
@@ -98,8 +96,8 @@ def from_reference(row: Row, params: Params) -> Read:
     reasoning = row.solution if teaches_reasoning else ""
     target = task.write(reasoning, answer, params.answer_format)
     private = private_data(target) if params.filter.private != "none" else None
-    random, is_validation = draws(row.id, row.sample, params)
-    return Read(reasoning=reasoning, answer=answer, private=private, target=target, is_free=True, random=random, is_validation=is_validation)
+    is_validation = held_out(row.id, params)
+    return Read(reasoning=reasoning, answer=answer, private=private, target=target, is_free=True, is_validation=is_validation)
 
 
 def no_one_label(text: str, asked: Asked, labels: Sequence[str]) -> tuple[str | None, str | None]:
@@ -117,10 +115,6 @@ def no_one_label(text: str, asked: Asked, labels: Sequence[str]) -> tuple[str | 
     return (words, None) if num_labels == 0 else (None, words) if num_labels > 1 else (None, None)
 
 
-def draws(id: str, sample: int, params: Params) -> tuple[float, bool]:
-    """A row's place in the random order, and whether its prompt is held out: all samples of a prompt fall on one side."""
-    return position(f"{params.filter.select.seed}/{id}/{sample}"), position(id) < params.filter.validation_share
-
-
-def position(text: str) -> float:
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") / 2**64
+def held_out(id: str, params: Params) -> bool:
+    """Whether a prompt is validated on: all samples of it fall on one side."""
+    return position(id) < params.filter.validation_share

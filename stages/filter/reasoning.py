@@ -3,9 +3,9 @@
 import re
 from fractions import Fraction
 
-from stages.tasks.answers import TASKS
-from stages.tasks.math.number import parse_number
-from stages.tasks.reply import Asked
+from stages.tasks.answers.number import parse_number
+from stages.tasks.answers.reply import Asked
+from stages.tasks.answers.table import TASKS
 
 # the number after the last "=" of a step, whose calculator annotation may stand between, and no next term of a sum
 RESULT = re.compile(r"=\s*(?:<<[^<>]*>>)?\s*([-\u2212]?\s*[$€£]?\s*[-\u2212]?\d[\d,]*(?: \d{3}\b)*(?:\.\d+)?(?:/\d+)?)(?!\d*\s*[-+*/×÷=]\s*[\d$(])")

@@ -6,7 +6,7 @@ The columns are those of `batches`, `reading` and `measures`. An expression give
 import polars as pl
 
 from stages.filter.params import Params
-from stages.tasks.refusal import PATTERN
+from stages.tasks.answers.refusal import PATTERN
 
 # the marks of chat templates, and of a format that was asked for the JSON keys and fences
 MARKS = r"<\|[a-z_]+\|>|\[/?INST\]|<</?SYS>>"

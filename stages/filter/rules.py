@@ -12,21 +12,23 @@ from stages.filter import row_rules
 from stages.filter.params import Params
 
 
-class Rule(NamedTuple):
-    """About single rows."""
+class RowRule(NamedTuple):
+    """About single rows; `settings` are the keys of the section `filter` that it depends on, beside its switch."""
 
     group: str
     reason: str
     is_on: Callable[[Params], bool]
     fault: Callable[[Params], pl.Expr]
+    settings: tuple[str, ...] = ()
 
 
-class TableRule(NamedTuple):
+class CrossRowRule(NamedTuple):
     """About rows among others: stages/filter/cross_row_rules.py."""
 
     group: str
     reason: str
     is_on: Callable[[Params], bool]
+    settings: tuple[str, ...] = ()
 
 
 def always(params: Params) -> bool:
@@ -38,41 +40,57 @@ def by_reference(params: Params) -> bool:
 
 
 ROW_RULES = (
-    Rule("reply", "unanswered", always, row_rules.unanswered),
-    Rule("reply", "content_filter", always, row_rules.content_filter),
-    Rule("reply", "cut_off", always, row_rules.cut_off),
-    Rule("reply", "empty", always, row_rules.empty),
-    Rule("reply", "refusal", lambda params: params.filter.reply.refusal, row_rules.refusal),
-    Rule("reply", "language", lambda params: params.filter.reply.language, row_rules.language),
-    Rule("reply", "degenerate", lambda params: params.filter.reply.repetition < 1 or params.filter.reply.word_length > 0, row_rules.degenerate),
-    Rule("reply", "echo", lambda params: params.filter.reply.echo < 1, row_rules.echo),
-    Rule("reply", "leak", lambda params: params.filter.reply.leak_words > 0, row_rules.leak),
-    Rule("reply", "scaffolding", lambda params: params.filter.reply.scaffolding, row_rules.scaffolding),
-    Rule("answer", "outside_labels", always, row_rules.outside_labels),
-    Rule("answer", "unreadable", always, row_rules.unreadable),
-    Rule("answer", "wrong", by_reference, row_rules.wrong),
-    Rule("answer", "contradiction", lambda params: params.filter.answer.contradiction, row_rules.contradiction),
-    Rule("answer", "no_reasoning", always, row_rules.no_reasoning),
-    Rule("answer", "overlong", lambda params: params.filter.answer.overlong > 0, row_rules.overlong),
-    Rule("summary", "missing_steps", lambda params: params.filter.chain_of_density.steps, row_rules.missing_steps),
-    Rule("summary", "long_summary", lambda params: params.filter.chain_of_density.length_tolerance > 0, row_rules.long_summary),
-    Rule("summary", "lost_entities", lambda params: params.filter.chain_of_density.lost_entities, row_rules.lost_entities),
-    Rule("summary", "unfaithful", lambda params: params.filter.chain_of_density.faithful > 0, row_rules.unfaithful),
-    Rule("private", "private", lambda params: params.filter.private == "reject", row_rules.private),
+    RowRule("reply", "unanswered", always, row_rules.unanswered),
+    RowRule("reply", "content_filter", always, row_rules.content_filter),
+    RowRule("reply", "cut_off", always, row_rules.cut_off),
+    RowRule("reply", "empty", always, row_rules.empty),
+    RowRule("reply", "refusal", lambda params: params.filter.reply.refusal, row_rules.refusal),
+    RowRule("reply", "language", lambda params: params.filter.reply.language, row_rules.language),
+    RowRule(
+        "reply",
+        "degenerate",
+        lambda params: params.filter.reply.repetition < 1 or params.filter.reply.word_length > 0,
+        row_rules.degenerate,
+        ("reply.repetition", "reply.word_length"),
+    ),
+    RowRule("reply", "echo", lambda params: params.filter.reply.echo < 1, row_rules.echo, ("reply.echo",)),
+    RowRule("reply", "leak", lambda params: params.filter.reply.leak_words > 0, row_rules.leak, ("reply.leak_words",)),
+    RowRule("reply", "scaffolding", lambda params: params.filter.reply.scaffolding, row_rules.scaffolding),
+    RowRule("answer", "outside_labels", always, row_rules.outside_labels),
+    RowRule("answer", "unreadable", always, row_rules.unreadable),
+    RowRule("answer", "wrong", by_reference, row_rules.wrong),
+    RowRule("answer", "contradiction", lambda params: params.filter.answer.contradiction, row_rules.contradiction),
+    RowRule("answer", "no_reasoning", always, row_rules.no_reasoning),
+    RowRule("answer", "overlong", lambda params: params.filter.answer.overlong > 0, row_rules.overlong, ("answer.overlong",)),
+    RowRule("summary", "missing_steps", lambda params: params.filter.chain_of_density.steps, row_rules.missing_steps),
+    RowRule(
+        "summary",
+        "long_summary",
+        lambda params: params.filter.chain_of_density.length_tolerance > 0,
+        row_rules.long_summary,
+        ("chain_of_density.length_tolerance",),
+    ),
+    RowRule("summary", "lost_entities", lambda params: params.filter.chain_of_density.lost_entities, row_rules.lost_entities),
+    RowRule("summary", "unfaithful", lambda params: params.filter.chain_of_density.faithful > 0, row_rules.unfaithful, ("chain_of_density.faithful",)),
+    RowRule("private", "private", lambda params: params.filter.private == "reject", row_rules.private),
 )
-TABLE_RULES = (
-    TableRule("agreement", "minority", lambda params: params.filter.agreement.majority),
-    TableRule("agreement", "disagreement", lambda params: params.filter.agreement.min_share > 0),
-    TableRule("agreement", "judged_low", lambda params: params.filter.agreement.min_judge > 0),
-    TableRule("choice", "not_chosen", lambda params: params.filter.choose.which != "all"),
-    TableRule("duplicate", "duplicate", lambda params: params.filter.duplicates.exact),
-    TableRule("duplicate", "near_duplicate", lambda params: params.filter.duplicates.near < 1),
-    TableRule("duplicate", "same_meaning", lambda params: params.filter.duplicates.semantic < 1),
-    TableRule("contamination", "contaminated", lambda params: params.filter.contamination.action == "remove"),
-    TableRule("selection", "not_selected", lambda params: params.filter.select.budget > 0),
+CROSS_ROW_RULES = (
+    CrossRowRule("duplicate", "duplicate", lambda params: params.filter.duplicates.exact),
+    CrossRowRule(
+        "duplicate",
+        "near_duplicate",
+        lambda params: params.filter.duplicates.near < 1,
+        ("duplicates.near", "duplicates.ngram"),
+    ),
+    CrossRowRule(
+        "contamination",
+        "contaminated",
+        lambda params: params.filter.contamination.action == "remove",
+        ("contamination.ngram", "contamination.similar"),
+    ),
 )
-RULES = (*ROW_RULES, *TABLE_RULES)
-OF_REPLIES = ("reply", "answer", "summary")  # these judge what a model wrote, so not the data set's own answers
+RULES = (*ROW_RULES, *CROSS_ROW_RULES)
+OF_REPLIES = ("reply", "answer", "summary")  # these are about what a model wrote, so not the data set's own answers
 
 
 def apply_rules(batch: pl.DataFrame, params: Params) -> pl.DataFrame:

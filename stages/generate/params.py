@@ -1,12 +1,13 @@
 """The parameters of `generate`."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 
 from stages.sampling.limits import Limits
+from stages.sampling.role import Role, Words
 
 
 class Section(BaseModel):
@@ -14,6 +15,7 @@ class Section(BaseModel):
 
 
 class Generate(Section):
+    styles: Words
     num_samples: Annotated[int, Field(gt=0)]  # completions for each prompt
     temperature: Annotated[float, Field(ge=0)]  # 0 is greedy
     top_p: Annotated[float, Field(gt=0, le=1)]
@@ -21,30 +23,14 @@ class Generate(Section):
     seed: int
 
 
-class Teacher(Section):
-    engine: Literal["transformers", "vllm", "ray-transformers", "ray-vllm", "openai"]
-    model: str  # a hub id, a local folder, or an endpoint's name for it
-    revision: str  # a hub commit, the folder's digest, or the endpoint's version
-    precision: Literal["float32", "bfloat16", "auto"]  # auto: bfloat16 where the hardware has it, or what the endpoint has
-    prompt_price: Annotated[float, Field(ge=0)] | None  # for a million tokens; null: not known
-    completion_price: Annotated[float, Field(ge=0)] | None
-
-
-class MaxTokens(Section):
-    plain: Annotated[int, Field(gt=0)]
-    cot: Annotated[int, Field(gt=0)]
-    cod: Annotated[int, Field(gt=0)]
-
-
 class Profile(Section):
-    teacher: Teacher
-    max_tokens: MaxTokens
+    teacher: Role
+    max_tokens: dict[str, Annotated[int, Field(gt=0)]]  # of a reply, by style
 
 
 class Params(Section):
     generate: Generate
     sampling: Limits
-    style: Literal["plain", "rich"]  # how the teacher is asked
     profile: Profile
     dataset: str
     recorded: dict[str, Any] | None  # the data set brings completions along
@@ -56,7 +42,6 @@ def load() -> Params:
     bound = {
         "generate": document["generate"],
         "sampling": document["sampling"],
-        "style": document["prompts"]["style"],
         "profile": {name: profile[name] for name in Profile.model_fields},
         "dataset": document["dataset"],
         "recorded": YAML(typ="safe").load(Path(f"data/sets/{document['dataset']}/dataset.yaml"))["recorded"],

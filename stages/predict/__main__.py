@@ -1,18 +1,16 @@
 """Ask one model every test prompt in each style, greedy: `python -m stages.predict teacher [--dry-run]`."""
 
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from stages.models.local import check, digest
 from stages.predict.params import Params, load
-from stages.rows.completion import Completion, write_completions
 from stages.rows.prompt import PLAIN, Prompt, stream_prompts
-from stages.sampling.ledger.store import Ledger, default_path
+from stages.rows.row import schema, to_row, write_rows
 from stages.sampling.process_group import die_with_parent
-from stages.sampling.request import Model, Request
-from stages.sampling.runner import Batch, ask, estimate, replies
+from stages.sampling.request import Decoding, Model, Request, to_request
+from stages.sampling.runner import Ask
 
 RETENTION = Path("data/prompts/retention.jsonl")
 
@@ -23,12 +21,13 @@ def main(who: str, dry_run: bool) -> None:
     questions = Path(f"data/prompts/{params.predict.split}.jsonl")
     if not questions.stat().st_size:
         raise SystemExit(f"predict: {questions}: got no questions, wanted some to compare models on; give the data set a {params.predict.split} split")
-    ledger = Ledger(default_path())
-    batch = estimate(to_model(who, params), lambda: to_requests(params), ledger)
+    ask = Ask(to_model(who, params), params.sampling)
     if dry_run:
+        ask.estimate(lambda: to_requests(params))
         return
-    ask(batch, params.sampling, ledger)
-    write_completions(Path(f"data/predictions/{who}.jsonl"), to_completions(batch, ledger))
+    replies = ask.replies(lambda: to_requests(params))
+    rows = (to_row(prompt, split, who, style, 0, reply) for (prompt, split, style), (_, reply) in zip(each_style(params), replies, strict=True))
+    write_rows(Path(f"data/predictions/{who}.parquet"), rows, schema("generate"))
 
 
 def to_model(who: str, params: Params) -> Model:
@@ -37,53 +36,28 @@ def to_model(who: str, params: Params) -> Model:
     if who == "teacher" or who.startswith("base-"):
         if asked.engine != "openai":
             check(asked.model, asked.revision)
-        return Model(asked.engine, asked.model, asked.revision, asked.precision, asked.prompt_price, asked.completion_price)
+        return asked.to_model()
     if asked.engine == "openai":
-        raise SystemExit(f"predict {who}: got engine openai, wanted one that loads {own} on this machine or cluster; see base-{who} in params.yaml")
-    return Model(asked.engine, str(own), digest(own), asked.precision, asked.prompt_price, asked.completion_price)
+        raise SystemExit(
+            f"predict {who}: got engine openai, wanted one that loads {own} on this machine or cluster; see `base` of student-{who} in params.yaml"
+        )
+    return asked.model_copy(update={"model": str(own), "revision": digest(own)}).to_model()
+
+
+def each_style(params: Params) -> Iterator[tuple[Prompt, str, str]]:
+    """(prompt, split, style): the questions of the split style by style, then the retention set's, plainly."""
+    split = params.predict.split
+    for style in params.predict.styles:
+        for prompt in stream_prompts(Path(f"data/prompts/{split}.jsonl")):
+            if style in prompt.styles(params.predict.styles):
+                yield prompt, split, style
+    for prompt in stream_prompts(RETENTION):
+        yield prompt, "retention", PLAIN
 
 
 def to_requests(params: Params) -> Iterator[Request]:
-    """The questions of the split in each style, then the retention set's, plainly."""
-    for how in params.predict.styles:
-        for prompt in stream_prompts(Path(f"data/prompts/{params.predict.split}.jsonl")):
-            style = prompt.style(how)
-            if how == "plain" or style != PLAIN or PLAIN not in params.predict.styles:  # where plain is the only style, it is asked once
-                yield to_request(prompt, params.predict.split, style, params)
-    for prompt in stream_prompts(RETENTION):
-        yield to_request(prompt, "retention", PLAIN, params)
-
-
-def to_request(prompt: Prompt, split: str, style: str, params: Params) -> Request:
-    return Request(
-        split=split,
-        prompt_id=prompt.id,
-        style=style,
-        messages=tuple((message.role, message.content) for message in prompt.messages[style]),
-        sample=0,
-        seed=0,
-        max_tokens=getattr(params.max_tokens, style),
-        temperature=0.0,
-        top_p=1.0,
-        top_k=0,
-        schema=json.dumps(prompt.schemas[style]) if style in prompt.schemas else "",
-    )
-
-
-def to_completions(batch: Batch, ledger: Ledger) -> Iterator[Completion]:
-    for place, reply in replies(batch, ledger):
-        yield Completion(
-            split=place.split,
-            id=place.prompt_id,
-            style=place.style,
-            sample=place.sample,
-            text=reply.text,
-            reasoning=reply.reasoning,
-            finish_reason=reply.finish_reason,
-            error=reply.error,
-            prompt_tokens=reply.prompt_tokens,
-            completion_tokens=reply.completion_tokens,
-        )
+    for prompt, split, style in each_style(params):
+        yield to_request(prompt, split, style, params.max_tokens, Decoding())
 
 
 if __name__ == "__main__":

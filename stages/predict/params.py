@@ -1,4 +1,4 @@
-"""The parameters of `predict-untuned` and `answer`."""
+"""The parameters of `predict-teacher`, `predict-base` and `predict`."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 
 from stages.sampling.limits import Limits
+from stages.sampling.role import Role, Words, find
 
 
 class Section(BaseModel):
@@ -15,38 +16,24 @@ class Section(BaseModel):
 
 class Predict(Section):
     split: Literal["validation", "test"]  # choose hyper-parameters on validation
-    styles: list[Literal["plain", "rich"]]
-
-
-class MaxTokens(Section):
-    plain: Annotated[int, Field(gt=0)]
-    cot: Annotated[int, Field(gt=0)]
-    cod: Annotated[int, Field(gt=0)]
-
-
-class Model(Section):
-    engine: Literal["transformers", "vllm", "ray-transformers", "ray-vllm", "openai"]
-    model: str
-    revision: str
-    precision: Literal["float32", "bfloat16", "auto"]
-    prompt_price: Annotated[float, Field(ge=0)] | None  # for a million tokens; null: not known
-    completion_price: Annotated[float, Field(ge=0)] | None
+    styles: Words
 
 
 class Params(Section):
     predict: Predict
     sampling: Limits
-    max_tokens: MaxTokens
-    model: Model
+    max_tokens: dict[str, Annotated[int, Field(gt=0)]]  # of a reply, by style
+    model: Role
 
 
 def load(who: str) -> Params:
     """`who` is "teacher", "base-8b", or a student such as "8b", which is asked as its base is."""
     document = YAML(typ="safe").load(Path("params.yaml"))
-    name, section = document["profile"], who if who == "teacher" or who.startswith("base-") else f"base-{who}"
+    name = document["profile"]
     profile = document["profiles"][name]
-    bound = {"predict": document["predict"], "sampling": document["sampling"], "max_tokens": profile["max_tokens"], "model": profile[section]}
-    where = {"max_tokens": f"profiles.{name}.max_tokens", "model": f"profiles.{name}.{section}"}
+    section = ("teacher",) if who == "teacher" else (f"student-{who.removeprefix('base-')}", "base")
+    bound = {"predict": document["predict"], "sampling": document["sampling"], "max_tokens": profile["max_tokens"], "model": find(profile, section)}
+    where = {"max_tokens": f"profiles.{name}.max_tokens", "model": f"profiles.{name}.{'.'.join(section)}"}
     try:
         return Params.model_validate(bound)
     except ValidationError as error:

@@ -10,7 +10,7 @@ from stages.prompts.recorded import Joined, join_recorded, key_of
 from stages.prompts.source import read_rows
 from stages.prompts.word import retention_prompts, word
 from stages.rows.prompt import write_prompts
-from stages.tasks.prompts import TASKS
+from stages.tasks.prompts.table import TASKS
 
 OUT = Path("data/prompts")
 

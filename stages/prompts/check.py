@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from stages.prompts.params import Dataset
 from stages.prompts.source import Located
-from stages.tasks.prompts import TASKS, PromptTemplate
-from stages.tasks.wording import Turn
+from stages.tasks.prompts.table import TASKS, PromptTemplate
+from stages.tasks.prompts.wording import Turn
 
 ABSENT = object()
 

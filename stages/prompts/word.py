@@ -7,8 +7,8 @@ from pathlib import Path
 from stages.prompts.check import Question
 from stages.prompts.params import Params
 from stages.rows.prompt import PLAIN, Message, Prompt
-from stages.tasks.prompts import TASKS
-from stages.tasks.wording import Limits
+from stages.tasks.prompts.table import TASKS
+from stages.tasks.prompts.wording import Limits
 
 RETENTION = Path("data/retention")
 

@@ -1,8 +1,8 @@
 """What `prompts` hands on: one question, worded as messages for every style of its task."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -17,7 +17,7 @@ class Message(BaseModel):
 
 
 class Prompt(BaseModel):
-    """`messages` by style: "plain" for the student, and the task's rich one ("cot", "cod") where it has one.
+    """`messages` by style: "plain" for the student, and others ("cot", "cod") where the task has them.
 
     `schemas` by style holds the JSON schema of a reply that an engine may be held to. `reference` is the data set's own
     answer, `solution` its own worked solution, "" where it has none; `choices` are those of a question that has some.
@@ -33,9 +33,12 @@ class Prompt(BaseModel):
     messages: dict[str, list[Message]]
     schemas: dict[str, dict[str, Any]]
 
-    def style(self, how: Literal["plain", "rich"]) -> str:
-        """The style that "rich" is for this task; plain, where it has no other."""
-        return PLAIN if how == "plain" else next((style for style in self.messages if style != PLAIN), PLAIN)
+    def styles(self, wanted: Sequence[str]) -> list[str]:
+        """Those of the wanted styles in which it is worded, in the order wanted. Raises SystemExit where it is in none."""
+        found = [style for style in wanted if style in self.messages]
+        if not found:
+            raise SystemExit(f"params.yaml: styles: got {' '.join(wanted)}, wanted one that the task {self.task} has: {', '.join(self.messages)}")
+        return found
 
 
 def read_prompts(path: Path) -> list[Prompt]:

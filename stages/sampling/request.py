@@ -2,8 +2,9 @@
 
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 STRUCTURED = ("openai", "vllm")  # engines that can hold a reply to a JSON schema
 SORTED = json.JSONEncoder(sort_keys=True, ensure_ascii=False)
@@ -62,6 +63,52 @@ class Request(NamedTuple):
     @property
     def place(self) -> Place:
         return Place(self.split, self.prompt_id, self.style, self.sample)
+
+
+class Turn(Protocol):
+    @property
+    def role(self) -> str: ...
+
+    @property
+    def content(self) -> str: ...
+
+
+class Worded(Protocol):
+    """A prompt: its messages, and the JSON schema of a reply, by style."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def messages(self) -> Mapping[str, Sequence[Turn]]: ...
+
+    @property
+    def schemas(self) -> Mapping[str, dict[str, Any]]: ...
+
+
+class Decoding(NamedTuple):
+    """How a reply is drawn; without arguments greedily."""
+
+    temperature: float = 0.0
+    top_p: float = 1.0
+    top_k: int = 0
+    seed: int = 0
+
+
+def to_request(prompt: Worded, split: str, style: str, max_tokens: Mapping[str, int], decoding: Decoding, sample: int = 0) -> Request:
+    """Raises SystemExit where the profile's max_tokens has no limit for the style."""
+    if style not in max_tokens:
+        raise SystemExit(f"params.yaml: max_tokens of the profile: got {', '.join(max_tokens)}, wanted a limit for the style {style} too")
+    return Request(
+        split=split,
+        prompt_id=prompt.id,
+        style=style,
+        messages=tuple((message.role, message.content) for message in prompt.messages[style]),
+        sample=sample,
+        max_tokens=max_tokens[style],
+        schema=json.dumps(prompt.schemas[style]) if style in prompt.schemas else "",
+        **decoding._asdict(),
+    )
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import TypeVar
 from tqdm import tqdm
 
 from stages.sampling.engine import Engine, load, settled, version
-from stages.sampling.ledger.store import Ledger
+from stages.sampling.ledger.store import Ledger, default_path
 from stages.sampling.limits import Budget, Limits, Spending, kind
 from stages.sampling.request import Model, Place, Reply, Request, key, unanswered
 
@@ -36,6 +36,25 @@ class Batch:
     places: list[Place] = field(default_factory=list)
     missing: set[bytes] = field(default_factory=set)
     failures: dict[bytes, str] = field(default_factory=dict)  # why a request got no reply
+
+
+@dataclass
+class Ask:
+    """Whom to ask, within which limits, and where the replies are kept."""
+
+    model: Model
+    limits: Limits
+    ledger: Ledger = field(default_factory=lambda: Ledger(default_path()))
+
+    def estimate(self, requests: Callable[[], Iterator[Request]]) -> Batch:
+        """What the ledger lacks of a stream that can be started anew, and one line in the log of what that will take."""
+        return estimate(self.model, requests, self.ledger)
+
+    def replies(self, requests: Callable[[], Iterator[Request]]) -> Iterator[tuple[Place, Reply]]:
+        """Ask what the ledger lacks, now; then each request's place and reply, in order."""
+        batch = self.estimate(requests)
+        ask(batch, self.limits, self.ledger)
+        return replies(batch, self.ledger)
 
 
 def estimate(model: Model, requests: Callable[[], Iterator[Request]], ledger: Ledger) -> Batch:

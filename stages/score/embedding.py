@@ -1,4 +1,4 @@
-"""Completions as vectors, for semantic duplicates: their cosine is the product of two rows."""
+"""Rows as vectors, for semantic duplicates: their cosine is the product of two rows."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,28 +7,26 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from stages.rows.completion import Completion
-from stages.rows.prompt import Prompt
-from stages.score.pairs import question
 from stages.score.passes import in_batches, load
+from stages.score.rows import Row, question
 
 
 def write_no_embeddings(path: Path) -> None:
     np.save(path, np.zeros((0, 0), np.float32))
 
 
-def write_embeddings(path: Path, pairs: Iterable[tuple[Prompt, Completion]], count: int, name: str, revision: str, batch_size: int) -> None:
-    """A .npy file of `count` rows, float32, each of norm 1: question and reply in float32 arithmetic. Written row by row."""
+def write_embeddings(path: Path, rows: Iterable[Row], count: int, name: str, revision: str, batch_size: int) -> None:
+    """A .npy file of `count` rows, float32, each of norm 1: question and target in float32 arithmetic. Written row by row."""
     from transformers import AutoModel
 
     tokenizer, encoder = load(AutoModel, name, revision, "float32")
-    # of a text that is too long the reply is kept: the question is alike for all samples of a prompt
+    # of a text that is too long the target is kept: the question is alike for all samples of a prompt
     tokenizer.truncation_side = "left"
     out = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(count, encoder.config.get_text_config().hidden_size))
-    texts = (f"{question(prompt)}\n\n{completion.text}" for prompt, completion in pairs)
+    texts = (f"{question(row)}\n\n{row.target}" for row in rows)
     with tqdm(total=count, unit="row", desc="embedding", mininterval=1) as progress:
-        for i, row in enumerate(in_batches(texts, len, lambda batch: embed(batch, tokenizer, encoder), batch_size, progress)):
-            out[i] = row
+        for i, vector in enumerate(in_batches(texts, len, lambda batch: embed(batch, tokenizer, encoder), batch_size, progress)):
+            out[i] = vector
     out.flush()
 
 

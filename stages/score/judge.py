@@ -4,16 +4,14 @@ One reply is graded at a time, with grounds before the grade: "single answer gra
 wording is our own.
 """
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
-from stages.rows.completion import Completion
-from stages.rows.prompt import Prompt
-from stages.sampling.request import Place, Reply, Request
-from stages.score.pairs import question
-from stages.tasks.reply import parse_json
+from stages.sampling.request import Decoding, Place, Reply, Request, to_request
+from stages.score.rows import Row, question
+from stages.tasks.answers.reply import parse_json
 
 INSTRUCTION = (
     "You grade a reply to a question on a scale from 1 to 5: 1 is wrong or useless, 3 has both merits and faults, 5 leaves nothing to mend. {criteria} "
@@ -29,7 +27,8 @@ CRITERIA = {
     "conversation": "The reply is the assistant's next turn. A good one is helpful, right and clear.",
 }
 REASONED = "The reply gives an answer, with or without reasoning. Check whether each step is valid, whether the answer follows from the steps, and is right."
-SCHEMA = {
+STYLE = "judge"
+SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {"reasoning": {"type": "string"}, "score": {"type": "integer", "enum": [1, 2, 3, 4, 5]}},
     "required": ["reasoning", "score"],
@@ -37,44 +36,38 @@ SCHEMA = {
 }
 
 
-def is_asked(completion: Completion) -> bool:
-    """Only what ended by itself is graded."""
-    return completion.finish_reason == "stop"
+class Message(NamedTuple):
+    role: str
+    content: str
 
 
-def to_requests(pairs: Iterable[tuple[Prompt, Completion]], max_tokens: int) -> Iterator[Request]:
-    """One request per completion that ended by itself, in order, greedy."""
-    for prompt, completion in pairs:
-        if is_asked(completion):
-            yield Request(
-                split=completion.split,
-                prompt_id=prompt.id,
-                style="judge",
-                messages=to_messages(prompt, completion.text),
-                sample=completion.sample,
-                seed=0,
-                max_tokens=max_tokens,
-                temperature=0.0,
-                top_p=1.0,
-                top_k=0,
-                schema=json.dumps(SCHEMA),
-            )
+class Worded(NamedTuple):
+    """A row put to a judge, as a prompt in one style."""
+
+    id: str
+    messages: dict[str, list[Message]]
+    schemas: dict[str, dict[str, Any]]
 
 
-def to_messages(prompt: Prompt, text: str) -> tuple[tuple[str, str], ...]:
-    told = INSTRUCTION.format(criteria=CRITERIA.get(prompt.task, REASONED))
-    return ("system", told), ("user", f"<question>\n{question(prompt)}\n</question>\n\n<reply>\n{text}\n</reply>")
+def to_requests(rows: Iterable[Row], max_tokens: int) -> Iterator[Request]:
+    """One request for each row, greedy."""
+    for row in rows:
+        worded = Worded(row.id, {STYLE: to_messages(row)}, {STYLE: SCHEMA})
+        yield to_request(worded, row.split, STYLE, {STYLE: max_tokens}, Decoding(), row.sample)
 
 
-def to_grades(completions: Iterable[Completion], replies: Iterator[tuple[Place, Reply]], counts: Counter[str]) -> Iterator[float | None]:
-    """One per completion, in order; `counts` adds up what became of those that were asked for: judged, unreadable, unanswered."""
-    for completion in completions:
-        if not is_asked(completion):
-            yield None
-            continue
-        _, reply = next(replies)
+def to_messages(row: Row) -> list[Message]:
+    told = INSTRUCTION.format(criteria=CRITERIA.get(row.task, REASONED))
+    shown = f"<question>\n{question(row)}\n</question>\n\n<reply>\n{row.target}\n</reply>"
+    return [Message("system", told), Message("user", shown)]
+
+
+def to_grades(replies: Iterable[tuple[Place, Reply]], counts: Counter[str]) -> Iterator[float | None]:
+    """One for each reply; `counts` adds up what became of them: judged, unreadable, unanswered."""
+    for _, reply in replies:
         grade = read_grade(reply)
-        counts["unanswered" if reply.finish_reason == "unanswered" else "unreadable" if grade is None else "judged"] += 1
+        is_there = reply.finish_reason != "unanswered"
+        counts["unanswered" if not is_there else "unreadable" if grade is None else "judged"] += 1
         yield grade
 
 

@@ -1,14 +1,13 @@
 """The parameters of `score`."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 
 from stages.sampling.limits import Limits
-
-Whom = Literal["none", "teacher", "base-8b", "base-70b"]  # a section of the profile
+from stages.sampling.role import Role, find, sections
 
 
 class Section(BaseModel):
@@ -16,21 +15,12 @@ class Section(BaseModel):
 
 
 class Score(Section):
-    judge: Whom
+    judge: str  # a role of the profile, or none
     judge_max_tokens: Annotated[int, Field(gt=0)]
-    perplexity: Whom
+    perplexity: str  # the same
     embedding: Annotated[str, Field(min_length=1)]  # "none", or an encoder's folder or hub id
     embedding_revision: str  # its digest or hub commit
     batch_size: Annotated[int, Field(gt=0)]  # texts that a perplexity or embedding pass takes at once
-
-
-class Model(Section):
-    engine: Literal["transformers", "vllm", "ray-transformers", "ray-vllm", "openai"]
-    model: str
-    revision: str
-    precision: Literal["float32", "bfloat16", "auto"]
-    prompt_price: Annotated[float, Field(ge=0)] | None  # for a million tokens; null: not known
-    completion_price: Annotated[float, Field(ge=0)] | None
 
 
 class Params(Section):
@@ -38,17 +28,23 @@ class Params(Section):
 
     score: Score
     sampling: Limits
-    judge: Model | None
-    perplexity: Model | None
+    judge: Role | None
+    perplexity: Role | None
 
 
 def load() -> Params:
     """Raises SystemExit with the path, what is wrong and what was got, for every wrong value that this run would use."""
     document = YAML(typ="safe").load(Path("params.yaml"))
     name, score = document["profile"], document["score"]
-    named = {use: score.get(use) for use in ("judge", "perplexity")}
-    models = {use: document["profiles"][name].get(whom) for use, whom in named.items()}
-    where = {use: f"profiles.{name}.{whom}" for use, whom in named.items()}
+    profile = document["profiles"][name]
+    known = sections(profile, document["students"])
+    models, where = dict[str, Any](), dict[str, str]()
+    for use in ("judge", "perplexity"):
+        whom = score.get(use, "none")
+        if whom not in (*known, "none"):
+            raise SystemExit(f"params.yaml: score.{use}: got {whom!r}, wanted none or a role of the profile {name}: {', '.join(known)}")
+        models[use] = None if whom == "none" else find(profile, known[whom])
+        where[use] = "" if whom == "none" else ".".join(["profiles", name, *known[whom]])
     try:
         params = Params.model_validate({"score": score, "sampling": document["sampling"], **models})
     except ValidationError as error:

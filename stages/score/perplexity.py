@@ -1,4 +1,4 @@
-"""How unexpected each completion is to a model that was put the plain prompt.
+"""How unexpected each target is to a model that was put the plain prompt.
 
 Perplexity is exp of the mean negative log-likelihood per token. The tokens are those that training would learn: the text, and
 what the chat template puts after it to end the turn.
@@ -10,10 +10,9 @@ from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
-from stages.rows.completion import Completion
-from stages.rows.prompt import PLAIN, Prompt
 from stages.sampling.request import Model
 from stages.score.passes import in_batches, load
+from stages.score.rows import Row
 
 
 class Tokens(NamedTuple):
@@ -23,10 +22,10 @@ class Tokens(NamedTuple):
     start: int
 
 
-def to_perplexities(pairs: Iterable[tuple[Prompt, Completion]], model: Model, batch_size: int, count: int, counts: Counter[str]) -> Iterator[float | None]:
-    """One per completion, in order, 4 decimals; None where its text is empty or does not fit into the model's context.
+def to_perplexities(rows: Iterable[Row], model: Model, batch_size: int, count: int, counts: Counter[str]) -> Iterator[float | None]:
+    """One per row, in order, 4 decimals; None where its text is empty or does not fit into the model's context.
 
-    `counts` adds up the latter as "too_long"; `count` is how many pairs there are.
+    `counts` adds up the latter as "too_long"; `count` is how many rows there are.
     """
     from transformers import AutoModelForCausalLM
 
@@ -35,8 +34,8 @@ def to_perplexities(pairs: Iterable[tuple[Prompt, Completion]], model: Model, ba
         raise SystemExit(f"score.perplexity: model {model.name}: its tokenizer has no chat template, wanted one that words messages; name an instruct model")
     context = causal.config.get_text_config().max_position_embeddings
 
-    def fit(prompt: Prompt, text: str) -> Tokens | None:
-        tokens = tokenize(prompt, text, tokenizer) if text.strip() else None
+    def fit(row: Row) -> Tokens | None:
+        tokens = tokenize(row, tokenizer) if row.target.strip() else None
         if tokens and len(tokens.ids) > context:
             counts["too_long"] += 1
             return None
@@ -47,22 +46,22 @@ def to_perplexities(pairs: Iterable[tuple[Prompt, Completion]], model: Model, ba
         return [round(next(found), 4) if row else None for row in batch]
 
     with tqdm(total=count, unit="row", desc="perplexity", mininterval=1) as progress:
-        rows = (fit(prompt, completion.text) for prompt, completion in pairs)
-        yield from in_batches(rows, lambda row: len(row.ids) if row else 0, compute, batch_size, progress)
+        fitting = (fit(row) for row in rows)
+        yield from in_batches(fitting, lambda row: len(row.ids) if row else 0, compute, batch_size, progress)
 
 
-def tokenize(prompt: Prompt, text: str, tokenizer: Any) -> Tokens:
+def tokenize(row: Row, tokenizer: Any) -> Tokens:
     """The plain prompt exactly as it would be served, then the completion.
 
     Raises SystemExit if the chat template words the prompt otherwise once an answer follows: then it is unclear where the completion begins.
     """
-    messages = [message.model_dump() for message in prompt.messages[PLAIN]]
+    messages = row.messages
     served = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False)
-    whole = tokenizer.apply_chat_template([*messages, {"role": "assistant", "content": text}], return_dict=False)
+    whole = tokenizer.apply_chat_template([*messages, {"role": "assistant", "content": row.target}], return_dict=False)
     if whole[: len(served)] != served:
         common = next((i for i, (a, b) in enumerate(zip(served, whole, strict=False)) if a != b), min(len(served), len(whole)))
         raise SystemExit(
-            f"score.perplexity: prompt {prompt.id}: got a chat template that words the prompt as {tokenizer.decode(served[common:])!r}, and with an answer as "
+            f"score.perplexity: prompt {row.id}: got a chat template that words the prompt as {tokenizer.decode(served[common:])!r}, and with an answer as "
             f"{tokenizer.decode(whole[common : common + 20])!r}, wanted the same words; name another model in params.yaml"
         )
     return Tokens(whole, len(served))

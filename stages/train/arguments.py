@@ -45,7 +45,7 @@ def to_sft_config(params: Params, parallelism: Parallelism, output: Path, use_cp
     keep_best = validate and train.keep == "best"
     return SFTConfig(
         output_dir=str(output),
-        num_train_epochs=params.student.num_epochs,
+        num_train_epochs=settings.num_epochs,
         per_device_train_batch_size=parallelism.rows_per_device,
         per_device_eval_batch_size=1,  # so that the validation loss is a mean over rows, whatever the processes
         gradient_accumulation_steps=accumulation(params, parallelism),

@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-DATA = Path("data/filtered")
+DATA = Path("data/selected")
 IGNORED = -100  # the label that torch's cross entropy passes over
 
 

@@ -1,9 +1,9 @@
-"""The parameters of `train-8b` and `train-70b`."""
+"""The parameters of a student's `train-*`."""
 
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 
 
@@ -24,20 +24,19 @@ class Train(Section):
     max_loss_jump: Annotated[float, Field(gt=0)]  # nats a token over the median of the last steps; more stops the run
 
 
-class Student(Section):
-    num_epochs: Annotated[float, Field(gt=0)]
-
-
 class Lora(Section):
     rank: Annotated[int, Field(gt=0)]
     alpha: Annotated[int, Field(gt=0)]
     dropout: Annotated[float, Field(ge=0, lt=1)]
-    targets: list[str]  # names of the linear layers
+    targets: Annotated[list[str], BeforeValidator(lambda names: str(names).split())]  # the linear layers, spaces between their names
     dora: bool  # direction and magnitude apart (arXiv 2402.09353)
     quantization: Literal["none", "nf4"]  # of the frozen weights; nf4 is QLoRA (arXiv 2305.14314)
 
 
-class ProfileStudent(Section):
+class Training(Section):
+    """Of one student: `train` in its section of the profile."""
+
+    num_epochs: Annotated[float, Field(gt=0)]
     method: Literal["full", "lora"]
     learning_rate: Annotated[float, Field(gt=0)]
     schedule: Literal["linear", "cosine", "constant"]
@@ -55,24 +54,23 @@ class Base(Section):
 
 class Params(Section):
     train: Train
-    student: Student
-    profile: ProfileStudent
+    profile: Training
     base: Base
 
 
 def load(student: str, profile_name: str | None = None) -> Params:
     """The parameters of one student under the selected profile, or under the one named."""
     document = YAML(typ="safe").load(Path("params.yaml"))
-    name, section = profile_name or document["profile"], f"train-{student}"
-    profile = document["profiles"][name]
-    base = profile[f"base-{student}"]
+    name, section = profile_name or document["profile"], f"student-{student}"
+    if student not in document["students"]:
+        raise SystemExit(f"train-{student}: got a student that is not in `students` of params.yaml, wanted one of {', '.join(document['students'])}")
+    settings = document["profiles"][name][section]
     bound = {
         "train": document["train"],
-        "student": document[section],
-        "profile": profile[section],
-        "base": {key: base[key] for key in Base.model_fields},
+        "profile": settings["train"],
+        "base": {key: settings["base"][key] for key in Base.model_fields},
     }
-    where = {"student": section, "profile": f"profiles.{name}.{section}", "base": f"profiles.{name}.base-{student}"}
+    where = {"profile": f"profiles.{name}.{section}.train", "base": f"profiles.{name}.{section}.base"}
     try:
         return Params.model_validate(bound)
     except ValidationError as error:

@@ -51,7 +51,7 @@ class StopOnBadLoss(TrainerCallback):
             lines = ", ".join(str(number + 1) for number in self._examples_of_step(state.global_step))
             good = checkpoint.latest(self._output)
             raise SystemExit(
-                f"train-{self._student}: step {state.global_step}: {fault}. Its examples are lines {lines} of data/filtered/train.jsonl; "
+                f"train-{self._student}: step {state.global_step}: {fault}. Its examples are lines {lines} of data/selected/train.jsonl; "
                 f"the last good checkpoint is {good or 'none, none was written yet'}. "
                 "Look at the examples, lower learning_rate, or raise train.max_loss_jump in params.yaml"
             )

@@ -50,7 +50,7 @@ def test_plain_outs_are_cached_and_what_git_keeps_is_a_metric_or_a_plot(name: st
 
 @pytest.mark.parametrize("name", PIPELINE)
 def test_commands_hold_no_fact_of_the_machine(name: str) -> None:
-    command = PIPELINE[name]["cmd"].replace("${item.student}", "8b").replace("${item.model}", "teacher")
+    command = PIPELINE[name]["cmd"].replace("${item.student}", "8b")
     assert re.fullmatch(r"exec python -m stages\.\w+( (teacher|(base-)?(8b|70b)))?", command), "a stage's module and a model's name, nothing else"
 
 
@@ -58,12 +58,11 @@ def bound_by_every_choice(section: str, choice: str) -> list[tuple[str, str]]:
     """(stage, path below the choice) for each param that dvc.yaml binds under `section.${choice}`."""
     found = []
     for name, stage in PIPELINE.items():
-        ((item, values),) = stage.get("matrix", {"student": ["8b"]}).items()
-        for value in values:
+        for value in PARAMS["students"]:
             for param in stage["params"]:
                 prefix = f"{section}.${{{choice}}}"
                 if isinstance(param, str) and param.startswith(prefix):
-                    found.append((name, param.removeprefix(prefix).lstrip(".").replace(f"${{item.{item}}}", value)))
+                    found.append((name, param.removeprefix(prefix).lstrip(".").replace("${item.student}", value)))
     return found
 
 

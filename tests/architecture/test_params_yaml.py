@@ -13,9 +13,11 @@ from stages.evaluate import params as evaluate
 from stages.filter import params as filter
 from stages.generate import params as generate
 from stages.models.local import digest
-from stages.predict import params as answer
+from stages.predict import params as predict
 from stages.prompts import params as prompts
+from stages.sampling.role import find, sections
 from stages.score import params as score
+from stages.select import params as select
 from stages.train import params as train
 from tests.architecture.closure import ROOT
 from tests.settings import copy_settings, set_dataset
@@ -38,9 +40,9 @@ def test_every_key_can_be_set_with_dash_s() -> None:
     assert [key for key in keys(PARAMS) if not re.fullmatch(r"[A-Za-z_][\w-]*", key)] == []
 
 
-@pytest.mark.parametrize("name", ["teacher", "base-8b", "base-70b"])
-def test_laptop_revisions_are_the_digests_of_the_shipped_models(name: str) -> None:
-    model = PARAMS["profiles"]["laptop"][name]
+@pytest.mark.parametrize("where", sections(PARAMS["profiles"]["laptop"], PARAMS["students"]).values(), ids=str)
+def test_laptop_revisions_are_the_digests_of_the_shipped_models(where: tuple[str, ...]) -> None:
+    model = find(PARAMS["profiles"]["laptop"], where)
     assert digest(ROOT / model["model"]) == model["revision"]
 
 
@@ -52,9 +54,10 @@ def test_every_profile_and_data_set_loads_in_every_stage(profile: str, dataset: 
     assert prompts.load().name == dataset
     assert generate.load().profile.teacher.model == PARAMS["profiles"][profile]["teacher"]["model"]
     assert score.load().score.judge == "none"
+    assert select.load().select.budget.rows == 0
     assert filter.load().answer_format == PARAMS["profiles"][profile]["prompts"]["answer_format"]
-    assert train.load("70b").base.model == PARAMS["profiles"][profile]["base-70b"]["model"]
-    assert answer.load("8b").model.model == PARAMS["profiles"][profile]["base-8b"]["model"]
+    assert train.load("70b").base.model == PARAMS["profiles"][profile]["student-70b"]["base"]["model"]
+    assert predict.load("8b").model.model == PARAMS["profiles"][profile]["student-8b"]["base"]["model"]
     assert evaluate.load().split == "test"
 
 
@@ -68,11 +71,11 @@ def test_every_profile_and_data_set_loads_in_every_stage(profile: str, dataset: 
         ("filter.verify=maybe", filter.load, r"params.yaml: filter.verify: .*'reference' or 'none', got 'maybe'"),
         ("train.seed=x", lambda: train.load("8b"), r"params.yaml: train.seed: .*, got 'x'"),
         (
-            "profiles.laptop.train-8b.learning_rate=-1",
+            "profiles.laptop.student-8b.train.learning_rate=-1",
             lambda: train.load("8b"),
-            r"params.yaml: profiles.laptop.train-8b.learning_rate: .*greater than 0, got -1",
+            r"params.yaml: profiles.laptop.student-8b.train.learning_rate: .*greater than 0, got -1",
         ),
-        ("predict.split=train", lambda: answer.load("teacher"), r"params.yaml: predict.split: .*, got 'train'"),
+        ("predict.split=train", lambda: predict.load("teacher"), r"params.yaml: predict.split: .*, got 'train'"),
         ("evaluate.confidence=95", evaluate.load, r"params.yaml: evaluate.confidence: .*less than 1, got 95"),
     ],
 )

@@ -7,24 +7,28 @@ import pytest
 from stages.evaluate.__main__ import of_split
 from stages.evaluate.arms import arms_of, cost_of, describe, paid_back, paired, pairs
 from stages.evaluate.forgetting import forgetting
-from stages.evaluate.grade import grade, grade_one
+from stages.evaluate.grade import Prediction, grade, grade_one
 from stages.evaluate.params import Evaluate, Params, Prices
-from stages.rows.completion import Completion
 from stages.rows.prompt import Message, Prompt
 
 MESSAGES = {"plain": [Message(role="user", content="12 + 7?")], "cot": [Message(role="user", content="12 + 7?")]}
 PROMPT = Prompt(id="p1", task="math", reference="19", solution="", choices=[], messages=MESSAGES, schemas={})
-EVALUATE = Evaluate(
-    entities="rule", length_tolerance=0.25, max_forgetting=0.05, training_cost={"train-8b": 2.0, "train-70b": 0.0}, confidence=0.95, num_resamples=1000, seed=0
-)
+EVALUATE = Evaluate(entities="rule", length_tolerance=0.25, max_forgetting=0.05, confidence=0.95, num_resamples=1000, seed=0)
 PRICES = {"teacher": Prices(prompt=1.0, completion=2.0), "base-8b": Prices(prompt=0.0, completion=0.5), "base-70b": Prices(prompt=5.0, completion=5.0)}
-PARAMS = Params(evaluate=EVALUATE, split="test", answer_format="####", summary_words=10, bare_number=False, prices=PRICES)
+PARAMS = Params(
+    evaluate=EVALUATE,
+    split="test",
+    answer_format="####",
+    summary_words=10,
+    bare_number=False,
+    students=["8b", "70b"],
+    prices=PRICES,
+    training_cost={"8b": 2.0, "70b": 0.0},
+)
 
 
-def completion(text: str, finish_reason: str = "stop", **changes: Any) -> Completion:
-    values = {"split": "test", "id": "p1", "style": "plain", "sample": 0, "text": text, "reasoning": "", "error": ""}
-    counts = {"finish_reason": finish_reason, "prompt_tokens": 1, "completion_tokens": 4}
-    return Completion.model_validate(values | counts | changes)
+def completion(text: str, finish_reason: str = "stop", **changes: Any) -> Prediction:
+    return Prediction("test", "p1", "plain", text, finish_reason, 1, 4)._replace(**changes)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +42,7 @@ def completion(text: str, finish_reason: str = "stop", **changes: Any) -> Comple
         (completion("", "content_filter"), ("unanswered", None)),
     ],
 )
-def test_outcome(reply: Completion, expected: tuple[str, str | None]) -> None:
+def test_outcome(reply: Prediction, expected: tuple[str, str | None]) -> None:
     assert grade_one(reply, PROMPT, "####", False) == expected
 
 
@@ -52,10 +56,10 @@ def test_every_prompt_must_have_an_answer_in_the_style() -> None:
         grade([completion("#### 19")], [PROMPT], "cot", "####", False)
 
 
-def four() -> tuple[list[Prompt], list[Completion]]:
+def four() -> tuple[list[Prompt], list[Prediction]]:
     prompts = [PROMPT.model_copy(update={"id": f"p{i}"}) for i in range(4)]
     replies = [completion("#### 19"), completion("#### 20"), completion("19"), completion("#### 19", "length", completion_tokens=64)]
-    return prompts, [reply.model_copy(update={"id": f"p{i}"}) for i, reply in enumerate(replies)]
+    return prompts, [reply._replace(id=f"p{i}") for i, reply in enumerate(replies)]
 
 
 def test_shares_are_of_all_rows() -> None:
@@ -68,10 +72,10 @@ def test_shares_are_of_all_rows() -> None:
 
 def test_each_student_is_set_against_its_base_and_both_teacher_styles() -> None:
     prompts, plain = four()
-    both = plain + [reply.model_copy(update={"style": "cot"}) for reply in plain]
+    both = plain + [reply._replace(style="cot") for reply in plain]
     arms = [arm for model in ("teacher", "base-8b", "base-70b", "8b", "70b") for arm in arms_of(model, both, prompts, PARAMS)]
-    assert [(arm.how, arm.style) for arm in arms[:2]] == [("plain", "plain"), ("rich", "cot")]
-    found = {(first.name, second.name) for first, second in pairs(arms)}
+    assert [arm.style for arm in arms[:2]] == ["plain", "cot"]
+    found = {(first.name, second.name) for first, second in pairs(arms, PARAMS.students)}
     assert ("8b plain", "base-8b plain") in found
     assert ("70b plain", "teacher plain") in found
     assert ("70b plain", "teacher cot") in found
@@ -102,7 +106,7 @@ def test_where_a_price_is_not_known_no_question_is_said_to_pay_back() -> None:
     assert paid_back(arms, costs, None, unpriced) == [{"student": "8b plain", "against": "teacher plain", "spent": None, "questions": "unknown"}]
 
 
-def test_a_question_of_the_guard_set_may_have_the_id_of_a_test_question() -> None:
+def test_a_question_of_the_retention_set_may_have_the_id_of_a_test_question() -> None:
     replies = [completion("#### 19"), completion("#### 1", split="retention")]
     (arm,) = arms_of("teacher", of_split(replies, "test"), [PROMPT], PARAMS)
     assert arm.graded.answers == ["19"]
@@ -110,7 +114,7 @@ def test_a_question_of_the_guard_set_may_have_the_id_of_a_test_question() -> Non
     assert forgetting("8b", on_retention, [PROMPT], PARAMS)["8b"] == 0.0
 
 
-def test_a_drop_on_the_guard_set_is_a_regression() -> None:
+def test_a_drop_on_the_retention_set_is_a_regression() -> None:
     prompts, _ = four()
     replies = [completion("#### 19", id=prompt.id) for prompt in prompts]
     forgot = [completion("#### 19" if i < 3 else "#### 1", id=prompt.id) for i, prompt in enumerate(prompts)]

@@ -5,7 +5,7 @@ import pytest
 from stages.evaluate import conversations
 from stages.evaluate.cost import break_even, per_thousand
 from stages.evaluate.summaries import density, measure, ngrams_of, summarise
-from stages.tasks.summarization.entities import by_rule, finder, tokens
+from stages.tasks.answers.entities import by_rule, finder, tokens
 
 
 @pytest.mark.parametrize(

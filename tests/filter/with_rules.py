@@ -1,4 +1,4 @@
-"""Rows of one prompt, judged as the stage judges them."""
+"""Rows of one prompt, ruled as the stage rules them."""
 
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from tests.architecture.closure import ROOT
 PLAIN = [{"role": "system", "content": "plain"}, {"role": "user", "content": "12 + 7?"}]
 ROW = {
     **{"id": "p1", "sample": 0, "style": "cot", "text": "12 + 7 = 19. #### 19", "thoughts": "", "finish_reason": "stop", "error": "", "completion_tokens": 64},
-    **{"task": "math", "reference": "19", "solution": "12 + 7 = <<12+7=19>>19.", "choices": [], "prompt": PLAIN, "question": "12 + 7?"},
+    **{"task": "math", "reference": "19", "solution": "12 + 7 = <<12+7=19>>19.", "choices": [], "messages": PLAIN, "question": "12 + 7?"},
     "instruction": "plain\nThink step by step. Give the answer after ####.",
 }
 SCHEMA = {"sample": pl.Int64, "completion_tokens": pl.Int64, "choices": pl.List(pl.String)}
@@ -36,7 +36,7 @@ def params(tmp_path: Path, *overrides: str, completion_format: str = "####") -> 
         max_words=150,
         summary_words=10,
         num_summaries=2,
-        style="rich",
+        styles="cot cod plain",  # pyright: ignore[reportArgumentType]
         wording="terse",
         dataset="laptop-math",
         source="data/sets/laptop-math",

@@ -6,7 +6,7 @@ import pytest
 
 from stages.prompts.check import Question, check_rows, find, normalised, share_position, tidy, unknown_columns
 from stages.prompts.params import Dataset
-from stages.tasks.wording import Turn
+from stages.tasks.prompts.wording import Turn
 
 
 def dataset(**changes: Any) -> Dataset:

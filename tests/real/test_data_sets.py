@@ -11,7 +11,7 @@ import pytest
 from dvc.utils.hydra import apply_overrides
 
 from stages.rows.prompt import read_prompts
-from stages.tasks.summarization.entities import by_rule, tokens
+from stages.tasks.answers.entities import by_rule, tokens
 from tests.architecture.closure import ROOT
 from tests.settings import copy_settings
 

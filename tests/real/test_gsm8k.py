@@ -13,10 +13,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from dvc.utils.hydra import apply_overrides
 
+from stages.filter.rules import ROW_RULES
 from stages.rows.prompt import Prompt
+from stages.rows.row import read_rows
 from tests.architecture.closure import ROOT
 from tests.settings import copy_settings
 
@@ -38,7 +41,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("train.jsonl", "test.jsonl", RECORDED):
         shutil.copy(REAL / name, sets)
     environment = os.environ | {"PYTHONPATH": str(ROOT), "DVC_ROOT": str(folder)}
-    for stage in ("prompts", "generate", "score", "filter"):
+    for stage in ("prompts", "generate", "filter"):
         subprocess.run([sys.executable, "-m", f"stages.{stage}"], cwd=folder, env=environment, check=True)
     return folder
 
@@ -54,12 +57,14 @@ def test_every_problem_and_completion_is_accounted_for(folder: Path) -> None:
     generate = json.loads((folder / "metrics/generate.json").read_text())["generate"]
     assert (generate["completions"], generate["unanswered"]) == (1319, 0)
     filter = json.loads((folder / "metrics/filter.json").read_text())["filter"]
-    assert filter["kept"] + sum(filter["rejected"].values()) == filter["rows"] == 1319
+    assert filter["passed"] + sum(filter["rejected"].values()) == filter["rows"] == 1319
 
 
 def test_verdicts_agree_with_the_publishers(folder: Path) -> None:
     published = {row["question"]: row["is_correct"] for row in rows(REAL / RECORDED)}
-    refused = {row["id"] for row in rows(folder / "data/filtered/rejected.jsonl") if row["rule"] in ("reply", "answer")}
+    filtered = read_rows(folder / "data/filtered/rows.parquet", ("id", "reason"))
+    about_replies = [rule.reason for rule in ROW_RULES if rule.group in ("reply", "answer")]
+    refused = set(filtered.filter(pl.col("reason").is_in(about_replies))["id"])
     prompts = [Prompt.model_validate(row) for row in rows(folder / "data/prompts/train.jsonl")]
     verdicts = {prompt.messages["plain"][1].content: prompt.id not in refused for prompt in prompts}
     disagreements = [question for question, verdict in verdicts.items() if verdict != published[question]]

@@ -20,15 +20,15 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from stages.evaluate.statistics import wilson
 from stages.sampling.ledger.store import Ledger
 from stages.sampling.request import Model, Reply, Request
 from stages.sampling.runner import ask, estimate, replies
 from stages.sampling.transformers import TransformersEngine
-from stages.tasks.math.answer import is_right, read
-from stages.tasks.math.prompt import instruction
-from stages.tasks.reply import Asked
-from stages.tasks.wording import Limits
+from stages.statistics.intervals import wilson
+from stages.tasks.answers.math import is_right, read
+from stages.tasks.answers.reply import Asked
+from stages.tasks.prompts.math import instruction
+from stages.tasks.prompts.wording import Limits
 from tests.architecture.closure import ROOT
 from tests.sampling.conftest import limits
 

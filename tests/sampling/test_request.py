@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from stages.sampling.request import Model, Request, key
+from stages.rows.prompt import Message, Prompt
+from stages.sampling.request import Decoding, Model, Request, key, to_request
 
 MODEL = Model("transformers", "org/model", "a" * 40, "float32", 0.0, 0.0)
 SAMPLED = Request("p1", "cot", (("user", "1 + 1 = ?"),), 0, 7, 64, 0.8, 0.9, 50)
@@ -54,3 +55,10 @@ def test_a_schema_decides_the_reply_where_the_engine_can_hold_to_it() -> None:
     for engine, decides in (("openai", True), ("vllm", True), ("ray-vllm", True), ("transformers", False)):
         model = replace(MODEL, engine=engine)
         assert (key(model, "1", held) != key(model, "1", SAMPLED)) == decides
+
+
+def test_a_style_without_a_limit_of_tokens_is_one_clear_error() -> None:
+    messages = {"cot": [Message(role="user", content="?")]}
+    prompt = Prompt(id="p", task="math", reference="", solution="", choices=[], messages=messages, schemas={})
+    with pytest.raises(SystemExit, match="max_tokens of the profile: got plain, cod, wanted a limit for the style cot too"):
+        to_request(prompt, "train", "cot", {"plain": 64, "cod": 96}, Decoding())

@@ -3,24 +3,23 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import orjson
 import pytest
 from dvc.utils.hydra import apply_overrides
 
 from stages.generate import __main__ as generate
-from stages.predict import __main__ as answer
-from stages.rows.completion import Completion
+from stages.predict import __main__ as predict
 from stages.rows.prompt import Message, Prompt, read_prompts, write_prompts
 from stages.sampling.chat import to_body
 from stages.sampling.ledger.store import Ledger
 from stages.sampling.request import Request, key
 from stages.sampling.runner import ask, estimate, replies
 from stages.score import judge
-from stages.tasks.prompts import TASKS
+from stages.tasks.prompts.table import TASKS
 from tests.sampling.conftest import ENDPOINT, Served, limits, request
 from tests.sampling.grammar import accepts
+from tests.score.scored import ROWS
 from tests.settings import copy_settings
 from tests.tasks.test_prompts import FIELDS
 
@@ -56,15 +55,15 @@ def asked_by_generate(folder: Path, task: str, style: str) -> Request:
     return asked
 
 
-def asked_by_answer(folder: Path, task: str, style: str) -> Request:
-    (prompt,) = write(folder, task, style)
-    return answer.to_request(prompt, "test", style, answer.load("teacher"))
+def asked_by_predict(folder: Path, task: str, style: str) -> Request:
+    prompts = write(folder, task, style)
+    write_prompts(folder / "data/prompts/test.jsonl", prompts)
+    write_prompts(folder / "data/prompts/retention.jsonl", [])
+    return next(asked for asked in predict.to_requests(predict.load("teacher")) if asked.style == style)
 
 
-def asked_of_a_judge(folder: Path) -> Request:
-    (prompt,) = write(folder, "math", "cot")
-    ended: dict[str, Any] = {"finish_reason": "stop", "error": "", "prompt_tokens": 0, "completion_tokens": 0}
-    (asked,) = judge.to_requests([(prompt, Completion(split="train", id="p", style="cot", sample=0, text="19", reasoning="", **ended))], 64)
+def asked_of_a_judge() -> Request:
+    (asked,) = judge.to_requests(ROWS[:1], 64)
     return asked
 
 
@@ -76,7 +75,7 @@ def on_the_wire(asked: Request) -> bytes:
     return sent
 
 
-STAGES = pytest.mark.parametrize("asked_by", [asked_by_generate, asked_by_answer])
+STAGES = pytest.mark.parametrize("asked_by", [asked_by_generate, asked_by_predict])
 
 
 @STAGES
@@ -97,8 +96,8 @@ def test_the_missing_entities_stand_before_the_denser_summary(asked_by: AskedBy,
     assert not accepts(sent, json.dumps(backwards))
 
 
-def test_a_judge_gives_its_grounds_before_its_grade(folder: Path) -> None:
-    sent = on_the_wire(asked_of_a_judge(folder))
+def test_a_judge_gives_its_grounds_before_its_grade() -> None:
+    sent = on_the_wire(asked_of_a_judge())
     assert accepts(sent, '{"reasoning": "x", "score": 4}')
     assert not accepts(sent, '{"score": 4, "reasoning": "x"}')
 

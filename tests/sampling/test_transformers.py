@@ -6,8 +6,8 @@ import pytest
 
 from stages.sampling.request import Model, Reply, Request, row_seed, unanswered
 from stages.sampling.transformers import ROWS_PER_BATCH, TransformersEngine, batches, resolve_precision
-from stages.tasks.math.prompt import instruction
-from stages.tasks.wording import Limits
+from stages.tasks.prompts.math import instruction
+from stages.tasks.prompts.wording import Limits
 from tests.architecture.closure import ROOT
 
 TEACHER = Model("transformers", str(ROOT / "data/laptop/models/teacher"), "", "float32", 0.0, 0.0)

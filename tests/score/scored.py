@@ -1,30 +1,35 @@
-"""Prompts and completions to score, and the laptop models to score them with."""
+"""Rows to score, and the laptop models to score them with."""
 
+from pathlib import Path
 from typing import Any
 
-from stages.rows.completion import Completion
-from stages.rows.prompt import Message, Prompt
+import polars as pl
+
+from stages.rows.row import schema, writing
+from stages.score.rows import Row
 from tests.architecture.closure import ROOT
 
 MODELS = ROOT / "data/laptop/models"
+CARDS = "Zoe has 12 cards. She finds 7 more. How many cards does Zoe have now?"
 
 
-def prompt(id: str, user: str, task: str = "math") -> Prompt:
-    messages = [Message(role="system", content="Give the answer after ####."), Message(role="user", content=user)]
-    return Prompt(id=id, task=task, reference="", solution="", choices=[], messages={"plain": messages, "cot": messages[1:]}, schemas={})
+def row(id: str, user: str, target: str, sample: int = 0, task: str = "math") -> Row:
+    messages = [{"role": "system", "content": "Give the answer after ####."}, {"role": "user", "content": user}]
+    return Row(id, "cot", sample, "train", task, messages, target)
 
 
-def completion(id: str, text: str, sample: int = 0, finish_reason: str = "stop") -> Completion:
-    row: dict[str, Any] = {"split": "train", "id": id, "style": "cot", "sample": sample, "text": text, "reasoning": ""}
-    row |= {"finish_reason": finish_reason, "error": ""}
-    return Completion.model_validate(row | {"prompt_tokens": 1, "completion_tokens": 1})
-
-
-PROMPTS = [prompt("p1", "Zoe has 12 cards. She finds 7 more. How many cards does Zoe have now?"), prompt("p2", "Ivy has 2 shells. How many?")]
-COMPLETIONS = [
-    completion("p1", "12 + 7 = 19. #### 19"),
-    completion("p1", "12 + 7 = 20. #### 20", 1),
-    completion("p2", "", 0, "unanswered"),
-    completion("p2", "Ivy has 2", 1, "length"),
-    completion("p2", "2. #### 2", 2),
+ROWS = [
+    row("p1", CARDS, "12 + 7 = 19. #### 19"),
+    row("p1", CARDS, "12 + 7 = 20. #### 20", 1),
+    row("p2", "Ivy has 2 shells. How many?", "2. #### 2"),
 ]
+
+
+def write_filtered(path: Path) -> None:
+    """ROWS as the filter passes them, and one between them that it rejects."""
+    wrong = ROWS[0]._replace(sample=2)
+    reasons = [(ROWS[0], None), (ROWS[1], None), (wrong, "wrong"), (ROWS[2], None)]
+    columns = schema("filter")
+    rows: list[dict[str, Any]] = [dict.fromkeys(columns) | one._asdict() | {"reason": reason} for one, reason in reasons]
+    with writing(path, columns) as write:
+        write(pl.DataFrame(rows, schema=columns))

@@ -7,33 +7,38 @@ import pytest
 
 from stages.sampling.request import Place, Reply, unanswered
 from stages.score.judge import CRITERIA, REASONED, read_grade, to_grades, to_requests
-from stages.score.pairs import pair
-from tests.score.scored import COMPLETIONS, PROMPTS, prompt
+from stages.score.rows import question
+from tests.score.scored import ROWS, row
 
 
 def reply(text: str, finish_reason: str = "stop") -> Reply:
     return Reply(text, finish_reason, 1, 1, "", "")  # pyright: ignore[reportArgumentType]
 
 
-def test_only_what_ended_by_itself_is_asked_for_greedily() -> None:
-    asked = list(to_requests(pair(PROMPTS, COMPLETIONS), 512))
-    assert [request.place for request in asked] == [Place("train", "p1", "judge", 0), Place("train", "p1", "judge", 1), Place("train", "p2", "judge", 2)]
+def test_each_row_is_asked_for_greedily() -> None:
+    asked = list(to_requests(ROWS, 512))
+    places = [("p1", 0), ("p1", 1), ("p2", 0)]
+    assert [request.place for request in asked] == [Place("train", id, "judge", sample) for id, sample in places]
     assert {(request.temperature, request.max_tokens, request.seed) for request in asked} == {(0.0, 512, 0)}
     assert json.loads(asked[0].schema)["properties"]["score"]["enum"] == [1, 2, 3, 4, 5]
 
 
-def test_the_judge_sees_question_and_raw_reply_and_not_the_format_that_was_asked_for() -> None:
-    (_, told), (role, shown) = next(to_requests(pair(PROMPTS[1:], COMPLETIONS[4:]), 512)).messages
+def test_the_judge_sees_question_and_target_and_not_the_format_that_was_asked_for() -> None:
+    (_, told), (role, shown) = next(to_requests(ROWS[2:], 512)).messages
     assert (role, shown) == ("user", "<question>\nIvy has 2 shells. How many?\n</question>\n\n<reply>\n2. #### 2\n</reply>")
     assert "Give the answer after ####." not in told + shown
+
+
+def test_a_conversation_is_shown_turn_by_turn() -> None:
+    turns = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}, {"role": "user", "content": "2?"}]
+    assert question(ROWS[0]._replace(messages=turns)) == "User: Hi\n\nAssistant: Hello\n\nUser: 2?"
 
 
 @pytest.mark.parametrize(
     ("task", "criteria"), [("math", REASONED), ("qa", REASONED), ("summarization", CRITERIA["summarization"]), ("conversation", CRITERIA["conversation"])]
 )
 def test_each_task_has_its_criteria(task: str, criteria: str) -> None:
-    row = prompt("p2", "?", task)
-    assert criteria in next(to_requests(pair([row], COMPLETIONS[4:]), 512)).messages[0][1]
+    assert criteria in next(to_requests([row("p2", "?", "2", task=task)], 512)).messages[0][1]
 
 
 @pytest.mark.parametrize(
@@ -67,9 +72,9 @@ def test_a_judge_that_was_cut_off_gave_no_grade() -> None:
     assert read_grade(reply('{"reasoning": "fine", "score": 4', "length")) is None
 
 
-def test_grades_stand_where_their_completions_do_and_what_became_of_them_is_counted() -> None:
+def test_each_reply_gives_a_grade_or_none_and_what_became_of_it_is_counted() -> None:
     replies = [reply('{"score": 4}'), reply("no"), unanswered("HTTP 400: x")]
-    counts: Counter[str] = Counter()
-    found = to_grades(COMPLETIONS, ((Place("train", "", "judge", 0), one) for one in replies), counts)
-    assert list(found) == [4.0, None, None, None, None]
+    counts = Counter[str]()
+    found = to_grades(((Place("train", "", "judge", 0), one) for one in replies), counts)
+    assert list(found) == [4.0, None, None]
     assert counts == {"judged": 1, "unreadable": 1, "unanswered": 1}

@@ -40,7 +40,10 @@ def make_clone(folder: Path) -> Path:
         path.write_text("".join(path.open().readlines()[:count]))
     retention = folder / "data/laptop/families/guard.jsonl"
     retention.write_text("".join([line for line in retention.open() if '"task": "math"' not in line][:NUM_GUARD]))
-    apply_overrides(str(folder / "params.yaml"), ["train-8b.num_epochs=1", "train-70b.num_epochs=1", "evaluate.num_resamples=1000"])
+    apply_overrides(
+        str(folder / "params.yaml"),
+        ["profiles.laptop.student-8b.train.num_epochs=1", "profiles.laptop.student-70b.train.num_epochs=1", "evaluate.num_resamples=1000"],
+    )
     for command in (("init", "-q"), ("add", "-A"), ("-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "clone")):
         assert run(folder, "git", *command).returncode == 0
     return folder

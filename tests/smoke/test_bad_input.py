@@ -108,7 +108,7 @@ def test_a_bad_param_of_generate(folder: Path, override: str, error: str) -> Non
         "solution": "",
         "choices": [],
         "schemas": {},
-        "messages": {"cot": [{"role": "user", "content": "x"}]},
+        "messages": {style: [{"role": "user", "content": "x"}] for style in ("plain", "cot")},
     }
     (folder / "data/prompts").mkdir(parents=True)
     (folder / "data/prompts/train.jsonl").write_text(json.dumps(prompts) + "\n")
@@ -150,7 +150,7 @@ def test_a_hub_that_cannot_be_reached_is_said_without_a_traceback(
         "solution": "",
         "choices": [],
         "schemas": {},
-        "messages": {"cot": [{"role": "user", "content": "x"}]},
+        "messages": {style: [{"role": "user", "content": "x"}] for style in ("plain", "cot")},
     }
     (folder / "data/prompts").mkdir(parents=True)
     (folder / "data/prompts/train.jsonl").write_text(json.dumps(prompt) + "\n")
@@ -175,7 +175,7 @@ def test_a_column_that_the_task_does_not_know(folder: Path) -> None:
     assert fails(folder, "prompts").startswith(error)
 
 
-def test_a_guard_set_that_is_not_there(folder: Path) -> None:
+def test_a_retention_set_that_is_not_there(folder: Path) -> None:
     apply_overrides(str(folder / "params.yaml"), ["profiles.laptop.prompts.retention=mine.jsonl"])
     assert fails(folder, "prompts").startswith("prompts: data/retention/mine.jsonl: got no such file, wanted the questions")
 
@@ -212,9 +212,9 @@ def test_recorded_completions_are_filtered_without_a_test_split_and_those_beyond
     runs(folder, "generate")
     counts = json.loads((folder / "metrics/generate.json").read_text())["generate"]
     assert (counts["stop"], counts["recorded_unused"]) == (3, 1)
-    runs(folder, "score")
-    runs(folder, "filter")
-    assert json.loads((folder / "metrics/filter.json").read_text())["filter"]["kept"] == 3
+    for stage in ("filter", "score", "select"):
+        runs(folder, stage)
+    assert json.loads((folder / "metrics/select.json").read_text())["select"]["train"] == 3
     assert fails(folder, "predict teacher").startswith("predict: data/prompts/test.jsonl: got no questions")
 
 

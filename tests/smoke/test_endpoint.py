@@ -15,6 +15,7 @@ import pytest
 from dvc.utils.hydra import apply_overrides
 from ruamel.yaml import YAML
 
+from stages.rows.row import count_rows
 from stages.sampling.chat import VERSION
 from stages.sampling.request import Model, Request, key
 from tests.architecture.closure import ROOT
@@ -24,6 +25,7 @@ from tests.smoke.conftest import ENVIRONMENT, Serve
 from tests.smoke.test_kill import wait_until
 
 NUM_PROMPTS, WINDOW = 10_000, 256
+COMPLETIONS = "data/completions/completions.parquet"
 ENDPOINT = ["profiles.laptop.teacher.engine=openai", "profiles.laptop.teacher.model=org/teacher", "sampling.timeout_seconds=1.5"]
 
 
@@ -35,7 +37,7 @@ def make_folder(folder: Path, num_prompts: int = NUM_PROMPTS) -> Path:
     (folder / "data/prompts").mkdir(parents=True)
     with (folder / "data/prompts/train.jsonl").open("w") as file:
         for i in range(num_prompts):
-            messages = {"cot": [{"role": "user", "content": f"question {i}"}]}
+            messages = {style: [{"role": "user", "content": f"question {i}"}] for style in ("plain", "cot")}
             file.write(json.dumps({"id": f"p{i}", "task": "math", "reference": "1", "solution": "", "choices": [], "schemas": {}, "messages": messages}) + "\n")
     return folder
 
@@ -54,7 +56,7 @@ def wait_until_quiet(served: Served) -> None:
 
 
 def completions(folder: Path) -> bytes:
-    return (folder / "data/completions/completions.jsonl").read_bytes()
+    return (folder / COMPLETIONS).read_bytes()
 
 
 def kept_prompts(folder: Path) -> set[str]:
@@ -117,7 +119,7 @@ def test_when_one_of_two_runs_is_killed_the_other_asks_its_share(serve: Serve, t
     assert other.returncode == 0
     assert len(set(served.answered())) == count
     assert len(served.answered()) <= count + WINDOW
-    assert len(completions(folders[1]).splitlines()) == count
+    assert count_rows(folders[1] / COMPLETIONS) == count
 
 
 def test_a_dry_run_tells_the_cost_and_asks_nothing(tmp_path: Path) -> None:

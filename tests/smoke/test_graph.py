@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 from dvc.utils.hydra import apply_overrides
+from ruamel.yaml import YAML
 
 from tests.settings import set_dataset
 from tests.smoke.conftest import NUM_GUARD, NUM_TEST, NUM_TRAIN, SECRETS, run
 
 TRAINING = {"train-8b", "train-70b"}
 STUDENTS = {"predict@8b", "predict@70b"}
-ASKING = {"generate", "score", *(f"predict-untuned@{model}" for model in ("teacher", "base-8b", "base-70b")), *STUDENTS}
-ALL = {"prompts", "filter", "evaluate", *ASKING, *TRAINING}
+ASKING = {"generate", "score", "predict-teacher", "predict-base@8b", "predict-base@70b", *STUDENTS}
+ALL = {"prompts", "filter", "select", "evaluate", *ASKING, *TRAINING}
 
 
 def repro(clone: Path) -> set[str]:
@@ -61,7 +62,7 @@ def test_the_first_run_ran_every_stage_and_asked_each_prompt_once(clone: Path) -
 @pytest.mark.slow
 def test_running_the_cheap_stages_again_gives_the_same_bytes(clone: Path) -> None:
     lock = (clone / "dvc.lock").read_text()
-    done = run(clone, "dvc", "repro", "-f", "-s", "prompts", "filter", "evaluate")
+    done = run(clone, "dvc", "repro", "-f", "-s", "prompts", "filter", "select", "evaluate")
     assert done.returncode == 0, done.stderr
     assert (clone / "dvc.lock").read_text() == lock
 
@@ -84,14 +85,14 @@ def test_an_edit_of_what_no_stage_reads_costs_nothing(restored: Path, what: obje
 
 @pytest.mark.slow
 def test_tidying_a_prompt_file_runs_prompts_alone(restored: Path) -> None:
-    edit(restored, "stages/tasks/math/prompt.py")
+    edit(restored, "stages/tasks/prompts/math.py")
     edit(restored, "stages/prompts/check.py")
     assert repro(restored) == {"prompts"}
 
 
 @pytest.mark.slow
 def test_tidying_an_answer_parser_runs_filter_and_evaluate(restored: Path) -> None:
-    edit(restored, "stages/tasks/math/answer.py")
+    edit(restored, "stages/tasks/answers/math.py")
     assert repro(restored) == {"filter", "evaluate"}
 
 
@@ -106,7 +107,7 @@ def test_tidying_an_engine_asks_nobody(restored: Path) -> None:
 
 @pytest.mark.slow
 def test_a_scorer_runs_evaluate_alone(restored: Path) -> None:
-    edit(restored, "stages/evaluate/statistics.py")
+    edit(restored, "stages/statistics/intervals.py")
     set_params(restored, "evaluate.confidence=0.9")
     assert repro(restored) == {"evaluate"}
 
@@ -114,19 +115,48 @@ def test_a_scorer_runs_evaluate_alone(restored: Path) -> None:
 @pytest.mark.slow
 def test_a_value_of_train_70b_retrains_it_alone_and_back_again_costs_nothing(restored: Path) -> None:
     teacher = num_asked(restored, "data/laptop/models/teacher")
-    set_params(restored, "train-70b.num_epochs=2")
+    set_params(restored, "profiles.laptop.student-70b.train.num_epochs=2")
     ran = repro(restored)
     assert ran == {"train-70b", "predict@70b", "evaluate"}
     assert num_asked(restored, "data/laptop/models/teacher") == teacher
-    set_params(restored, "train-70b.num_epochs=1")
+    set_params(restored, "profiles.laptop.student-70b.train.num_epochs=1")
     assert repro(restored) == set()
+
+
+@pytest.mark.slow
+def test_another_budget_leaves_replies_and_verdicts_as_they_are(restored: Path) -> None:
+    set_params(restored, "select.budget.rows=100")
+    assert repro(restored) == {"select", "evaluate", *TRAINING, *STUDENTS}
+    assert json.loads((restored / "metrics/select.json").read_text())["select"]["train"] == 100
+
+
+@pytest.mark.slow
+def test_a_third_student_is_an_edit_of_params_and_of_dvc_yaml(restored: Path) -> None:
+    """The edits are those that CONTRIBUTING.md tells."""
+    yaml = YAML()
+    params = yaml.load(restored / "params.yaml")
+    params["students"].append("1b")
+    params["profiles"]["laptop"]["student-1b"] = params["profiles"]["laptop"]["student-8b"]
+    yaml.dump(params, restored / "params.yaml")
+    pipeline = yaml.load(restored / "dvc.yaml")
+    block = json.dumps(pipeline["stages"]["train-8b"]).replace("8b", "1b")
+    pipeline["stages"]["train-1b"] = json.loads(block)
+    pipeline["stages"]["evaluate"]["deps"] += ["data/predictions/base-1b.parquet", "data/predictions/1b.parquet"]
+    pipeline["stages"]["evaluate"]["params"].append("profiles.${profile}.student-1b")
+    yaml.dump(pipeline, restored / "dvc.yaml")
+    ran = repro(restored)
+    assert {"train-1b", "predict-base@1b", "predict@1b", "evaluate"} <= ran
+    assert not ran & {"prompts", "generate", "filter", "select"}
+    report = json.loads((restored / "metrics/evaluate.json").read_text())
+    assert report["1b"] == report["8b"], "trained and asked as the 8b is, so the same"
+    assert {row["student"] for row in report["retention"]} == {"8b", "70b", "1b"}
 
 
 @pytest.mark.slow
 def test_a_second_sample_asks_only_the_second_samples(restored: Path) -> None:
     before = num_asked(restored, "data/laptop/models/teacher")
     set_params(restored, "generate.num_samples=2")
-    assert repro(restored) == {"generate", "score", "filter", "evaluate", *TRAINING, *STUDENTS}
+    assert repro(restored) == {"generate", "filter", "score", "select", "evaluate", *TRAINING, *STUDENTS}
     assert num_asked(restored, "data/laptop/models/teacher") == before + NUM_TRAIN
     report = json.loads((restored / "metrics/filter.json").read_text())["filter"]
     assert report["rows"] == 2 * NUM_TRAIN
@@ -136,9 +166,9 @@ def test_a_second_sample_asks_only_the_second_samples(restored: Path) -> None:
 @pytest.mark.slow
 def test_a_reworded_prompt_reruns_everything_after_it(restored: Path) -> None:
     before = num_asked(restored, "data/laptop/models/teacher")
-    edit(restored, "stages/tasks/wording.py", '"Think step by step."', '"Think step by step. Think."')
-    assert repro(restored) >= {"prompts", *ASKING, "filter", "evaluate"}
-    # the rich prompt is worded anew: every train prompt, and the test prompts in that style
+    edit(restored, "stages/tasks/prompts/wording.py", '"Think step by step."', '"Think step by step. Think."')
+    assert repro(restored) >= {"prompts", *ASKING, "filter", "select", "evaluate"}
+    # the chain-of-thought prompt is worded anew: every train prompt, and the test prompts in that style
     assert num_asked(restored, "data/laptop/models/teacher") == before + NUM_TRAIN + NUM_TEST
 
 
@@ -155,7 +185,7 @@ def test_metrics_and_params_have_short_names(clone: Path) -> None:
     assert set(metrics["metrics/evaluate.json"]["data"]) == {
         "task", "measure", "rows", "majority", "teacher", "base-8b", "base-70b", "8b", "70b", "forgetting",
     }, "lists stay out of the columns"  # fmt: skip
-    assert set(metrics["metrics/evaluate.json"]["data"]["8b"]) == {"plain", "rich"}
+    assert set(metrics["metrics/evaluate.json"]["data"]["8b"]) == {"plain", "cot"}
 
 
 @pytest.mark.slow
@@ -167,7 +197,7 @@ def test_a_review_shows_the_change_and_every_plot(restored: Path) -> None:
     review = restored / "review"
     assert "| evaluate.confidence | 0.95 | 0.9 |" in (review / "review.md").read_text()
     pictures = {path.name: path.read_bytes() for path in review.glob("*.png")}
-    assert set(pictures) == {"score.png", "cost.png", "waterfall.png", "train-8b.png", "train-70b.png", "validation-8b.png", "validation-70b.png"}
+    assert set(pictures) == {"arms.png", "cost.png", "waterfall.png", "train-8b.png", "train-70b.png", "validation-8b.png", "validation-70b.png"}
     assert all(content.startswith(b"\x89PNG") for content in pictures.values())
     assert run(restored, "git", "status", "--porcelain", "review").stdout == ""
 
@@ -175,5 +205,5 @@ def test_a_review_shows_the_change_and_every_plot(restored: Path) -> None:
 def test_the_result_table_is_printed(restored: Path) -> None:
     done = run(restored, "python", "-m", "tools.table", "--markdown")
     assert done.returncode == 0, done.stderr
-    assert "| model | asked | score % | 95 % interval | unreadable % | cut off % |" in done.stdout
+    assert "| model | asked | accuracy % | 95 % interval | unreadable % | cut off % |" in done.stdout
     assert "| 70b plain | teacher cot |" in done.stdout

@@ -56,7 +56,7 @@ def start(folder: Path, *command: str, **more: str) -> subprocess.Popen[str]:
 
 
 def test_generate_goes_on_where_it_was_killed(copy: Path) -> None:
-    completions, ledger = copy / "data/completions/completions.jsonl", copy / ".potstill/ledger.sqlite"
+    completions, ledger = copy / "data/completions/completions.parquet", copy / ".potstill/ledger.sqlite"
     whole = completions.read_bytes()
     completions.unlink()
     with start(copy, sys.executable, "-m", "stages.generate") as killed:

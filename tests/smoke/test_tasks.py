@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 NUM_ROWS = {"train": 48, "validation": 8, "test": 24}
 STAGES = (
-    "prompts", "generate", "score", "filter", "train 8b", "train 70b",
+    "prompts", "generate", "filter", "score", "select", "train 8b", "train 70b",
     "predict teacher", "predict base-8b", "predict base-70b", "predict 8b", "predict 70b", "evaluate",
 )  # fmt: skip
 
@@ -39,7 +39,15 @@ def run_all(folder: Path, task: str, monkeypatch: pytest.MonkeyPatch) -> dict[st
     rows.mkdir(parents=True)
     for split, count in NUM_ROWS.items():
         (rows / f"{split}.jsonl").write_text("".join((ROOT / f"data/sets/laptop-{task}/rows/{split}.jsonl").open().readlines()[:count]))
-    apply_overrides(str(folder / "params.yaml"), [f"dataset=laptop-{task}", "train-8b.num_epochs=1", "train-70b.num_epochs=1", "evaluate.num_resamples=1000"])
+    apply_overrides(
+        str(folder / "params.yaml"),
+        [
+            f"dataset=laptop-{task}",
+            "profiles.laptop.student-8b.train.num_epochs=1",
+            "profiles.laptop.student-70b.train.num_epochs=1",
+            "evaluate.num_resamples=1000",
+        ],
+    )
     for stage in STAGES:
         name, *arguments = stage.split()
         monkeypatch.setattr("sys.argv", ["stage", *arguments])
@@ -51,10 +59,10 @@ def run_all(folder: Path, task: str, monkeypatch: pytest.MonkeyPatch) -> dict[st
 def test_the_whole_graph(task: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     report = run_all(folder, task, monkeypatch)
     assert (report["task"], report["rows"]) == (task, NUM_ROWS["test"])
-    styles = {"nli": ["plain", "rich"], "qa": ["plain", "rich"], "summarization": ["plain", "rich"], "conversation": ["plain"]}[task]
+    styles = {"nli": ["plain", "cot"], "qa": ["plain", "cot"], "summarization": ["plain", "cod"], "conversation": ["plain"]}[task]
     assert list(report["teacher"]) == styles
     counts = json.loads((folder / "metrics/filter.json").read_text())["filter"]
-    assert counts["rows"] == NUM_ROWS["train"] == counts["kept"] + sum(counts["rejected"].values())
+    assert counts["rows"] == NUM_ROWS["train"] == counts["passed"] + sum(counts["rejected"].values())
     cells = list(csv.DictReader((folder / "metrics/confusion.csv").open()))
     measures = {"nli": "accuracy", "qa": "accuracy", "summarization": "entity_density", "conversation": "chrf"}
     assert report["measure"] == measures[task]
@@ -68,6 +76,6 @@ def test_the_whole_graph(task: str, folder: Path, monkeypatch: pytest.MonkeyPatc
         assert not {"majority", "random"} & set(report)
     if task == "summarization":
         assert of_teacher["summaries"]["entities_by"] == "rule"
-        assert report["teacher"]["rich"] > report["teacher"]["plain"], "the chain makes it denser"
+        assert report["teacher"]["cod"] > report["teacher"]["plain"], "the chain makes it denser"
     # every student is asked the retention set's questions of the other tasks in which answers are right or wrong
     assert [set(row["tasks"]) for row in report["retention"]] == [{"math", "nli", "qa"} - {task}] * 2

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from stages.tasks.answers import TASKS
-from stages.tasks.reply import Asked
+from stages.tasks.answers.reply import Asked
+from stages.tasks.answers.table import TASKS
 
 FOLDER = Path(__file__).parent
 FILES = {task: FOLDER / f"{task}.jsonl" for task in TASKS}

@@ -4,10 +4,10 @@ from fractions import Fraction
 
 import pytest
 
-from stages.tasks.math.answer import is_right, read, write
-from stages.tasks.math.number import canonical, parse_number
-from stages.tasks.math.prompt import reference_problem
-from stages.tasks.reply import Asked
+from stages.tasks.answers.math import is_right, read, write
+from stages.tasks.answers.number import canonical, parse_number
+from stages.tasks.answers.reply import Asked
+from stages.tasks.prompts.math import reference_problem
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from stages.tasks.answers import TASKS as ANSWERS
-from stages.tasks.prompts import TASKS
-from stages.tasks.wording import Limits
+from stages.tasks.answers.table import TASKS as ANSWERS
+from stages.tasks.prompts.table import TASKS
+from stages.tasks.prompts.wording import Limits
 
 LIMITS = Limits(max_words=50, summary_words=80, num_summaries=5)
 FIELDS: dict[str, dict[str, Any]] = {
@@ -20,7 +20,7 @@ FIELDS: dict[str, dict[str, Any]] = {
 
 
 def test_both_tables_hold_the_same_tasks() -> None:
-    assert set(TASKS) == set(ANSWERS), "stages/tasks/prompts.py and stages/tasks/answers.py"
+    assert set(TASKS) == set(ANSWERS), "stages/tasks/prompts/table.py and stages/tasks/answers/table.py"
 
 
 @pytest.mark.parametrize("task", FIELDS)

@@ -8,10 +8,10 @@ from fractions import Fraction
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from stages.tasks.answers import TASKS
-from stages.tasks.math.number import parse_number
-from stages.tasks.nli.labels import SYNONYMS
-from stages.tasks.reply import Asked
+from stages.tasks.answers.number import parse_number
+from stages.tasks.answers.reply import Asked
+from stages.tasks.answers.table import TASKS
+from stages.tasks.labels import SYNONYMS
 
 CHOICES = ["bank", "library", "department store", "mall", "new york"]
 # what replies are made of, so that chance brings forth odd ones
@@ -70,7 +70,7 @@ def unescaped(text: str) -> str:
 
 
 @settings(max_examples=1500, deadline=None, derandomize=True)
-@given(text=replies, answer_format=st.sampled_from(["json", "####", "A:"]), style=st.sampled_from(["plain", "rich"]), bare_number=st.booleans())
+@given(text=replies, answer_format=st.sampled_from(["json", "####", "A:"]), style=st.sampled_from(["plain", "cot"]), bare_number=st.booleans())
 def test_reading_never_raises_and_never_invents(text: str, answer_format: str, style: str, bare_number: bool) -> None:
     assume(not re.search(r"\\u00[0189]", text))  # json-repair may leave the escape of a control character half undone
     for name, is_there in IS_THERE.items():

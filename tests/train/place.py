@@ -32,9 +32,9 @@ def make(folder: Path, rows: list[dict[str, Any]], validation: list[dict[str, An
     shutil.copytree(BASE, folder / "data/laptop/models/base-8b")
     shutil.copy(ROOT / "params.yaml", folder)
     apply_overrides(str(folder / "params.yaml"), list(overrides))
-    (folder / "data/filtered").mkdir(parents=True)
+    (folder / "data/selected").mkdir(parents=True)
     for split, some in (("train", rows), ("validation", validation)):
-        (folder / f"data/filtered/{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in some))
+        (folder / f"data/selected/{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in some))
     execute(folder, **parallelism)
     return folder
 

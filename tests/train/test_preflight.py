@@ -38,7 +38,7 @@ def test_rows_over_the_context_are_an_error_or_counted() -> None:
     assert preflight.overlong([10, 20], "train", 20, "error", "8b") == 0
     with pytest.raises(
         SystemExit,
-        match=r"2 of 3 examples in data/filtered/validation.jsonl have more than 15 tokens .the longest 30.; raise max_length, or set train.overlong",
+        match=r"2 of 3 examples in data/selected/validation.jsonl have more than 15 tokens .the longest 30.; raise max_length, or set train.overlong",
     ):
         preflight.overlong([10, 20, 30], "validation", 15, "error", "8b")
 
@@ -48,13 +48,13 @@ def test_a_whole_mask_passes() -> None:
 
 
 def test_an_empty_mask_is_refused() -> None:
-    with pytest.raises(SystemExit, match=r"train-8b: line 1002 of data/filtered/train.jsonl has an empty loss mask"):
+    with pytest.raises(SystemExit, match=r"train-8b: line 1002 of data/selected/train.jsonl has an empty loss mask"):
         preflight.loss_mask([Tokens([1, END], [IGNORED, END]), Tokens([1, END], [IGNORED, IGNORED])], "train", 1001, {END}, "8b")
 
 
 def test_a_masked_end_token_is_refused() -> None:
     endless = [Tokens([1, 5, END], [IGNORED, 5, END]), Tokens([1, 5, END], [IGNORED, 5, IGNORED])]
-    where = "line 2 of data/filtered/validation.jsonl"
+    where = "line 2 of data/selected/validation.jsonl"
     with pytest.raises(SystemExit, match=rf"train-8b: {where} has no end token \[9\] in its loss mask"):
         preflight.loss_mask(endless, "validation", 1, {END}, "8b")
 
@@ -63,7 +63,7 @@ def test_a_template_that_serves_another_prompt_is_refused() -> None:
     tokenizer: Any = AutoTokenizer.from_pretrained(ROOT / "data/laptop/models/base-8b")
     assert len(preflight.tokens([ROW], "train", 1, tokenizer, "8b")) == 1
     tokenizer.chat_template = "{{ 'trained' if messages[-1].role == 'assistant' else 'served' }}"
-    worded = r"train-8b: the chat template words the prompt of line 1001 of data/filtered/validation.jsonl otherwise .*"
+    worded = r"train-8b: the chat template words the prompt of line 1001 of data/selected/validation.jsonl otherwise .*"
     with pytest.raises(SystemExit, match=rf"{worded}\(served 'served', trained 'trained'\)"):
         preflight.tokens([ROW], "validation", 1001, tokenizer, "8b")
     tokenizer.chat_template = None

@@ -15,7 +15,7 @@ from tests.train.place import BASE, examples, make
 
 Prepared = Callable[..., Path]
 
-LAPTOP = "profiles.laptop.train-8b"
+LAPTOP = "profiles.laptop.student-8b.train"
 ROWS = examples(48)  # of at most 60 tokens
 NONE_OF_VALIDATION = {"validation_truncated": 0, "validation_emptied": 0}
 WORDS = " and again".join(["1 + 7 = 8"] * 20)
@@ -61,7 +61,7 @@ def test_what_is_cut_and_left_out_is_counted(prepared: Prepared) -> None:
 
 
 def test_a_row_to_validate_on_is_cut_only_where_params_say_so_and_counted(prepared: Prepared) -> None:
-    with pytest.raises(SystemExit, match="train-8b: 2 of 3 examples in data/filtered/validation.jsonl have more than 60 tokens"):
+    with pytest.raises(SystemExit, match="train-8b: 2 of 3 examples in data/selected/validation.jsonl have more than 60 tokens"):
         prepared(ROWS, [ROWS[0], LONG_PROMPT, LONG_ANSWER], f"{LAPTOP}.max_length=60")
 
 

@@ -24,7 +24,9 @@ needs_deepspeed = pytest.mark.skipif(not find_spec("deepspeed") or not shutil.wh
 
 
 def place(folder: Path, method: str, **parallelism: Any) -> Path:
-    return make(folder, ROWS[:36], ROWS[36:], f"profiles.laptop.train-8b.method={method}", "train-8b.num_epochs=4", **parallelism)
+    return make(
+        folder, ROWS[:36], ROWS[36:], f"profiles.laptop.student-8b.train.method={method}", "profiles.laptop.student-8b.train.num_epochs=4", **parallelism
+    )
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +134,7 @@ def test_deepspeed_learns_the_same_and_goes_on_where_it_was_killed(zero: int, me
 
 
 def test_a_worker_that_stops_says_why_last(tmp_path: Path) -> None:
-    folder = make(tmp_path, ROWS, [], "profiles.laptop.train-8b.learning_rate=30", "train.warmup_share=0.0", **TWO)
+    folder = make(tmp_path, ROWS, [], "profiles.laptop.student-8b.train.learning_rate=30", "train.warmup_share=0.0", **TWO)
     code, printed = train_here(folder)
     assert code == 1
     assert re.match(r"train-8b: step \d+: the loss .* the last good checkpoint is none, none was written yet", printed.strip().splitlines()[-1])

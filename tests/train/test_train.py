@@ -26,12 +26,12 @@ def test_a_row_over_the_context_stops_the_run_in_one_sentence(tmp_path: Path) ->
     long = {**ROWS[0], "completion": [{"role": "assistant", "content": "12 + 7 = 19. " * 60}]}
     code, printed = train_here(make(tmp_path, [*ROWS, long], []))
     assert code == 1
-    assert last_line(printed).startswith("train-8b: 1 of 49 examples in data/filtered/train.jsonl have more than 256 tokens")
+    assert last_line(printed).startswith("train-8b: 1 of 49 examples in data/selected/train.jsonl have more than 256 tokens")
     assert "Traceback" not in printed
 
 
 def test_a_lora_student_is_saved_as_an_adapter_that_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = make(tmp_path, ROWS[:40], ROWS[40:], "profiles.laptop.train-8b.method=lora", "train-8b.num_epochs=1")
+    folder = make(tmp_path, ROWS[:40], ROWS[40:], "profiles.laptop.student-8b.train.method=lora", "profiles.laptop.student-8b.train.num_epochs=1")
     code, printed = train_here(folder)
     assert code == 0, printed
     assert "⟦0 + 7 = 7. #### 7<|eot_id|>⟧" in printed, "the loss mask is shown"
@@ -47,14 +47,16 @@ def test_a_lora_student_is_saved_as_an_adapter_that_answers(tmp_path: Path, monk
 
 @pytest.mark.slow
 def test_a_loss_that_jumps_stops_the_run_with_its_examples_and_the_last_good_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = make(tmp_path, ROWS, [], "profiles.laptop.train-8b.learning_rate=30", "train.warmup_share=0.0", "train-8b.num_epochs=3")
+    folder = make(
+        tmp_path, ROWS, [], "profiles.laptop.student-8b.train.learning_rate=30", "train.warmup_share=0.0", "profiles.laptop.student-8b.train.num_epochs=3"
+    )
     monkeypatch.setattr(checkpoint, "CHECKPOINT_SECONDS", 0.0)
     code, printed = train_here(folder)
     assert code == 1
     stopped = re.search(
         r"train-8b: step (\d+): the loss (?:jumped to [\d.]+, from a median of [\d.]+ over \d+ steps|is .+ and the gradient.s norm .+?)\. "
         r"Its examples are lines "
-        r"([\d, ]+) of data/filtered/train.jsonl; the last good checkpoint is (\S+)\. Look at the examples, lower learning_rate",
+        r"([\d, ]+) of data/selected/train.jsonl; the last good checkpoint is (\S+)\. Look at the examples, lower learning_rate",
         last_line(printed),
     )
     assert stopped, printed
@@ -67,7 +69,12 @@ def test_a_loss_that_jumps_stops_the_run_with_its_examples_and_the_last_good_che
 
 @pytest.mark.slow
 def test_training_ends_early_where_validation_does_not_improve(tmp_path: Path) -> None:
-    overrides = ("profiles.laptop.train-8b.learning_rate=0.05", "train-8b.num_epochs=9", "train.patience=2", "train.max_loss_jump=100.0")
+    overrides = (
+        "profiles.laptop.student-8b.train.learning_rate=0.05",
+        "profiles.laptop.student-8b.train.num_epochs=9",
+        "train.patience=2",
+        "train.max_loss_jump=100.0",
+    )
     folder = make(tmp_path, ROWS[:40], ROWS[40:], *overrides)
     code, printed = train_here(folder)
     assert code == 0, printed
@@ -80,7 +87,11 @@ def test_training_ends_early_where_validation_does_not_improve(tmp_path: Path) -
 
 
 def test_packed_examples_are_learnt_in_fewer_rows(tmp_path: Path) -> None:
-    overrides = ("profiles.laptop.train-8b.packing=true", "profiles.laptop.train-8b.batch_size=4", "train-8b.num_epochs=1")
+    overrides = (
+        "profiles.laptop.student-8b.train.packing=true",
+        "profiles.laptop.student-8b.train.batch_size=4",
+        "profiles.laptop.student-8b.train.num_epochs=1",
+    )
     code, printed = train_here(make(tmp_path, ROWS, [], *overrides, rows_per_device=4))
     assert code == 0, printed
     assert report(tmp_path)["examples"] == 48

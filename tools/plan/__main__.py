@@ -11,7 +11,7 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from stages.train.parallelism import Parallelism
-from stages.train.params import ProfileStudent, load
+from stages.train.params import Training, load
 from tools.plan import candidates, gpus, memory, shapes
 from tools.plan.gpus import Gpu
 from tools.plan.report import Case, plans_of, print_case, print_plans, recommendation, what_would_fit
@@ -76,7 +76,7 @@ def choose_gpu(asked: argparse.Namespace, found: tuple[int, str, Gpu] | None) ->
     raise SystemExit("plan: got GPUs of no size, wanted --gpu-memory GB or --gpu NAME")
 
 
-def check_host_memory(model: str, settings: ProfileStudent) -> None:
+def check_host_memory(model: str, settings: Training) -> None:
     """Stop where the states alone are more than a CPU machine's memory."""
     try:
         shape = shapes.find(model)

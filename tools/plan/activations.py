@@ -1,7 +1,7 @@
 """Bytes that a forward pass of transformers' Llama keeps for the backward pass, as real models of its code hold them."""
 
 from stages.train.parallelism import Parallelism
-from stages.train.params import ProfileStudent
+from stages.train.params import Training
 from tools.plan.shapes import Shape, linears
 
 # Linear layers that read one tensor, which is kept once for all of them; o_proj's is the attention's output, kept anyhow.
@@ -16,27 +16,27 @@ def published_layer(context: int, rows: int, hidden: int, heads: int, flash: boo
     return context * rows * hidden * (34 + (0 if flash else 5 * heads * context / hidden))
 
 
-def width(settings: ProfileStudent) -> int:
+def width(settings: Training) -> int:
     """Bytes of a number in the training's precision."""
     return 4 if settings.precision == "float32" else 2
 
 
-def autocasts(settings: ProfileStudent, parallelism: Parallelism) -> bool:
+def autocasts(settings: Training, parallelism: Parallelism) -> bool:
     """Whether torch.autocast is at work: without DeepSpeed, which holds everything in 16 bits, adapters too."""
     return settings.precision == "bfloat16" and parallelism.zero == 0
 
 
-def residual_width(settings: ProfileStudent, parallelism: Parallelism) -> int:
+def residual_width(settings: Training, parallelism: Parallelism) -> int:
     """Bytes of a number between layers: autocast leaves it in the embedding's precision, float32 where all weights are trained."""
     return 4 if autocasts(settings, parallelism) and settings.method == "full" else width(settings)
 
 
-def has_mask(settings: ProfileStudent, parallelism: Parallelism) -> bool:
+def has_mask(settings: Training, parallelism: Parallelism) -> bool:
     """Whether sdpa gets a mask: where rows of several lengths are padded, or examples packed. FlashAttention-2 needs none."""
     return parallelism.attention == "sdpa" and (parallelism.rows_per_device > 1 or settings.packing)
 
 
-def layer_token(shape: Shape, settings: ProfileStudent, parallelism: Parallelism) -> float:
+def layer_token(shape: Shape, settings: Training, parallelism: Parallelism) -> float:
     """Bytes of one token in one layer, with attention that keeps no scores.
 
     Each norm keeps its input in float32 and a factor; attention its queries, keys, values, output and a float32 sum for each head,
@@ -53,7 +53,7 @@ def layer_token(shape: Shape, settings: ProfileStudent, parallelism: Parallelism
     return common + inputs + 2 * residual_width(settings, parallelism) * hidden
 
 
-def adapters_token(shape: Shape, settings: ProfileStudent, parallelism: Parallelism) -> float:
+def adapters_token(shape: Shape, settings: Training, parallelism: Parallelism) -> float:
     """Bytes of what adapters read: a copy for each under autocast (peft casts to float32, autocast back) and after dropout, else one for all
     that read the same; A's output; and with DoRA (peft's `lora/dora.py`) the outputs of the linear layer and of the adapter."""
     w, lora, known = width(settings), settings.lora, linears(shape)
@@ -65,7 +65,7 @@ def adapters_token(shape: Shape, settings: ProfileStudent, parallelism: Parallel
     return read + len(lora.targets) * w * lora.rank + (sum(2 * w * known[target][1] for target in lora.targets) if lora.dora else 0)
 
 
-def layer_fixed(shape: Shape, settings: ProfileStudent, context: int, parallelism: Parallelism) -> float:
+def layer_fixed(shape: Shape, settings: Training, context: int, parallelism: Parallelism) -> float:
     """Bytes in one layer that do not grow with each token alike: sdpa's mask in the precision, and the unit matrix by which peft's DoRA
     computes the norm of each target."""
     w, rows, known = width(settings), parallelism.rows_per_device, linears(shape)
@@ -75,7 +75,7 @@ def layer_fixed(shape: Shape, settings: ProfileStudent, context: int, parallelis
     return (w * places if has_mask(settings, parallelism) else 0) + units
 
 
-def total(shape: Shape, settings: ProfileStudent, context: int, parallelism: Parallelism, backward: bool = True) -> float:
+def total(shape: Shape, settings: Training, context: int, parallelism: Parallelism, backward: bool = True) -> float:
     """Bytes of the decoder. With checkpointing each layer's input, and one layer's activations in the backward (arXiv 2205.05198, section 5)."""
     tokens, between = context * parallelism.rows_per_device, residual_width(settings, parallelism)
     layer = tokens * layer_token(shape, settings, parallelism) + layer_fixed(shape, settings, context, parallelism)

@@ -4,7 +4,7 @@ import importlib.util
 from typing import NamedTuple
 
 from stages.train.parallelism import Parallelism
-from stages.train.params import ProfileStudent
+from stages.train.params import Training
 from tools.plan import gpus, memory, speed
 from tools.plan.gpus import Gpu
 from tools.plan.memory import Memory
@@ -37,7 +37,7 @@ def on_cpu(batch: int) -> Parallelism:
     )
 
 
-def candidates(settings: ProfileStudent, gpu: Gpu, num_gpus: int, hostfile: str | None) -> list[Parallelism]:
+def candidates(settings: Training, gpu: Gpu, num_gpus: int, hostfile: str | None) -> list[Parallelism]:
     """Every stage, with and without checkpointing and offload, for one row a GPU."""
     found = []
     nf4 = settings.method == "lora" and settings.lora.quantization == "nf4"
@@ -64,7 +64,7 @@ def candidates(settings: ProfileStudent, gpu: Gpu, num_gpus: int, hostfile: str 
     return found
 
 
-def plan(shape: Shape, settings: ProfileStudent, context: int, batch: int, gpu: Gpu, num_gpus: int, hostfile: str | None) -> list[Plan]:
+def plan(shape: Shape, settings: Training, context: int, batch: int, gpu: Gpu, num_gpus: int, hostfile: str | None) -> list[Plan]:
     """Each candidate with the most rows a GPU that fit, or one where none does."""
     if batch % num_gpus:
         raise SystemExit(
@@ -73,7 +73,7 @@ def plan(shape: Shape, settings: ProfileStudent, context: int, batch: int, gpu: 
     return [with_rows(shape, settings, context, batch, gpu, parallelism) for parallelism in candidates(settings, gpu, num_gpus, hostfile)]
 
 
-def with_rows(shape: Shape, settings: ProfileStudent, context: int, batch: int, gpu: Gpu, parallelism: Parallelism) -> Plan:
+def with_rows(shape: Shape, settings: Training, context: int, batch: int, gpu: Gpu, parallelism: Parallelism) -> Plan:
     share = batch // parallelism.num_processes
     for rows in sorted((rows for rows in range(1, share + 1) if share % rows == 0), reverse=True):
         filled = parallelism.model_copy(update={"rows_per_device": rows})
@@ -95,7 +95,7 @@ def choose(plans: list[Plan]) -> Plan | None:
     return min((one for one in kept if one.seconds <= (1 + TIE) * fastest), key=lambda one: sum(one.memory[:3]))
 
 
-def name(parallelism: Parallelism, settings: ProfileStudent) -> str:
+def name(parallelism: Parallelism, settings: Training) -> str:
     quantization = settings.lora.quantization if settings.method == "lora" else "none"
     parts = [f"ZeRO-{parallelism.zero}", {"none": "LoRA", "nf4": "QLoRA"}[quantization] if settings.method == "lora" else "full"]
     parts += ["checkpointing"] if parallelism.checkpointing else []

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from stages.train.parallelism import Parallelism
-from stages.train.params import ProfileStudent
+from stages.train.params import Training
 from tools.plan import activations
 from tools.plan.activations import width
 from tools.plan.shapes import Shape, embeddings, linears, lora_parameters, parameters
@@ -32,7 +32,7 @@ class Memory(NamedTuple):
         return self.weights + self.gradients + self.optimizer + self.activations + self.logits + self.other
 
 
-def trainable(shape: Shape, settings: ProfileStudent) -> int:
+def trainable(shape: Shape, settings: Training) -> int:
     lora = settings.lora
     return parameters(shape) if settings.method == "full" else lora_parameters(shape, lora.rank, lora.targets, lora.dora)
 
@@ -60,7 +60,7 @@ def model_states(num_parameters: float, num_trained: float | None, zero: int, nu
     return sum(states(num_trained, num_parameters, 2, zero, num_processes, 2))
 
 
-def logits(shape: Shape, settings: ProfileStudent, context: int, parallelism: Parallelism) -> float:
+def logits(shape: Shape, settings: Training, context: int, parallelism: Parallelism) -> float:
     """TRL's fused head holds one tile of them in the precision, the decoder's output and, in float32, the gradients of that and of trained weights."""
     w, tokens = width(settings), context * parallelism.rows_per_device
     output = (activations.residual_width(settings, parallelism) + 4) * tokens * shape.hidden
@@ -74,7 +74,7 @@ def context_bytes(parallelism: Parallelism) -> int:
     return CONTEXT_BYTES + (NCCL_BYTES if parallelism.num_processes > 1 else 0)
 
 
-def other(shape: Shape, settings: ProfileStudent, context: int, parallelism: Parallelism) -> float:
+def other(shape: Shape, settings: Training, context: int, parallelism: Parallelism) -> float:
     """Bytes of communication buffers, temporaries and the CUDA context."""
     w, num_parameters, num_trained = width(settings), parameters(shape), trainable(shape, settings)
     temporaries = 3 * w * context * parallelism.rows_per_device * shape.intermediate  # gradients of gate, its activation and up
@@ -88,7 +88,7 @@ def other(shape: Shape, settings: ProfileStudent, context: int, parallelism: Par
     return context_bytes(parallelism) + temporaries + 2 * w * min(num_trained, BUCKET) + gathered
 
 
-def estimate(shape: Shape, settings: ProfileStudent, context: int, parallelism: Parallelism) -> Memory:
+def estimate(shape: Shape, settings: Training, context: int, parallelism: Parallelism) -> Memory:
     num_trained, total = trainable(shape, settings), parameters(shape)
     num_frozen = 0 if settings.method == "full" else total
     frozen_bytes = float(width(settings))

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from stages.train.params import ProfileStudent
+from stages.train.params import Training
 from tools.plan import candidates, shapes
 from tools.plan.candidates import Plan
 from tools.plan.gpus import Gpu
@@ -16,7 +16,7 @@ class Case(NamedTuple):
 
     model: str
     shape: Shape
-    settings: ProfileStudent
+    settings: Training
     context: int
     batch: int
     gpu_name: str

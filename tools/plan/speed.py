@@ -1,7 +1,7 @@
 """How long a training takes: an estimate, from arithmetic and traffic that do not overlap."""
 
 from stages.train.parallelism import Parallelism
-from stages.train.params import ProfileStudent
+from stages.train.params import Training
 from tools.plan import gpus
 from tools.plan.activations import width
 from tools.plan.gpus import Gpu
@@ -15,7 +15,7 @@ NETWORK = 25e9  # bytes a second of each GPU between machines: a card of 200 Gb/
 CPU_ADAM = 4e9  # parameters a second of DeepSpeed's Adam on a host's processor, about (ZeRO-Offload, arXiv 2101.06840, section 6.2)
 
 
-def flops_per_token(shape: Shape, settings: ProfileStudent, context: int, checkpointing: bool) -> float:
+def flops_per_token(shape: Shape, settings: Training, context: int, checkpointing: bool) -> float:
     """Forward 2 a parameter, backward 4, of which LoRA leaves out the frozen weights' gradients, 2; and causal attention.
 
     Checkpointing computes the forward twice. (arXiv 2001.08361, section 2.1; arXiv 2205.05198, section 5.)
@@ -26,7 +26,7 @@ def flops_per_token(shape: Shape, settings: ProfileStudent, context: int, checkp
     return forward * passes + attention * (4 if checkpointing else 3)
 
 
-def step_seconds(shape: Shape, settings: ProfileStudent, context: int, batch: int, parallelism: Parallelism, gpu: Gpu) -> tuple[float, float, float]:
+def step_seconds(shape: Shape, settings: Training, context: int, batch: int, parallelism: Parallelism, gpu: Gpu) -> tuple[float, float, float]:
     """Seconds of one step for (arithmetic, traffic between GPUs, traffic with the host and Adam there).
 
     Traffic of the weights' gradients is 2 a parameter for ZeRO-0 to 2; ZeRO-3 gathers all weights in the forward and in the backward
@@ -49,6 +49,6 @@ def step_seconds(shape: Shape, settings: ProfileStudent, context: int, batch: in
     return arithmetic, (reduced + gathered) * remote / link, host
 
 
-def seconds_per_1000(shape: Shape, settings: ProfileStudent, context: int, batch: int, parallelism: Parallelism, gpu: Gpu) -> float:
+def seconds_per_1000(shape: Shape, settings: Training, context: int, batch: int, parallelism: Parallelism, gpu: Gpu) -> float:
     """Of 1,000 rows of `context` tokens."""
     return sum(step_seconds(shape, settings, context, batch, parallelism, gpu)) * 1000 / batch

@@ -11,7 +11,7 @@ from peft import LoraConfig, get_peft_model
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from stages.train.parallelism import Parallelism
-from stages.train.params import ProfileStudent, load
+from stages.train.params import Training, load
 from tests.architecture.closure import ROOT
 from tools.plan import activations
 from tools.plan.candidates import on_cpu
@@ -30,7 +30,7 @@ METHODS = {
 
 
 @pytest.fixture
-def settings(monkeypatch: pytest.MonkeyPatch) -> ProfileStudent:
+def settings(monkeypatch: pytest.MonkeyPatch) -> Training:
     monkeypatch.chdir(ROOT)
     return load("8b", "llama").profile
 
@@ -44,13 +44,13 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def changed(settings: ProfileStudent, precision: str, method: str) -> ProfileStudent:
+def changed(settings: Training, precision: str, method: str) -> Training:
     update = dict(METHODS[method])
     chosen: dict[str, Any] = {"method": update.pop("method", "lora"), "precision": precision}
     return settings.model_copy(update=chosen | {"lora": settings.lora.model_copy(update=update)})
 
 
-def model_of(settings: ProfileStudent, parallelism: Parallelism) -> Any:
+def model_of(settings: Training, parallelism: Parallelism) -> Any:
     """As stages/train builds it, and DeepSpeed casts it."""
     config = LlamaConfig(
         vocab_size=SMALL.vocabulary,
@@ -97,7 +97,7 @@ def kept_for_backward(model: Any, context: int, parallelism: Parallelism, autoca
 @pytest.mark.parametrize("checkpointing", [False, True])
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(("precision", "zero"), REGIMES)
-def test_activations_are_those_of_a_real_model(settings: ProfileStudent, precision: str, zero: int, method: str, checkpointing: bool, rows: int) -> None:
+def test_activations_are_those_of_a_real_model(settings: Training, precision: str, zero: int, method: str, checkpointing: bool, rows: int) -> None:
     """One row alone has no mask; of two one is padded. With checkpointing the forward keeps the layers' inputs alone."""
     settings = changed(settings, precision, method)
     parallelism = on_cpu(batch=rows).model_copy(update={"zero": zero, "checkpointing": checkpointing})
@@ -107,7 +107,7 @@ def test_activations_are_those_of_a_real_model(settings: ProfileStudent, precisi
         assert activations.total(SMALL, settings, context, parallelism, backward=False) == pytest.approx(measured, rel=0.05), (context, measured)
 
 
-def test_packed_rows_have_a_mask_as_one_long_row(settings: ProfileStudent) -> None:
+def test_packed_rows_have_a_mask_as_one_long_row(settings: Training) -> None:
     packed = changed(settings, "bfloat16", "full").model_copy(update={"packing": True})
     parallelism = on_cpu(batch=1).model_copy(update={"zero": 2})
     positions = torch.cat([torch.arange(208), torch.arange(208)])[None]  # two examples
@@ -117,7 +117,7 @@ def test_packed_rows_have_a_mask_as_one_long_row(settings: ProfileStudent) -> No
     assert activations.layer_fixed(SMALL, packed, 416, two) == 2 * (2 * 416) ** 2
 
 
-def test_checkpointing_holds_one_layer_more_in_the_backward(settings: ProfileStudent) -> None:
+def test_checkpointing_holds_one_layer_more_in_the_backward(settings: Training) -> None:
     """2·s·b·h a layer in 16 bits, and one layer's activations (arXiv 2205.05198, section 5)."""
     parallelism = on_cpu(batch=1).model_copy(update={"zero": 2, "checkpointing": True})
     forward, backward = (activations.total(SMALL, settings, 256, parallelism, backward=both) for both in (False, True))

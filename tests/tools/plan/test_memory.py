@@ -14,7 +14,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from stages.train.params import ProfileStudent, load
+from stages.train.params import Training, load
 from tests.architecture.closure import ROOT
 from tools.plan import memory
 from tools.plan.candidates import on_cpu
@@ -26,7 +26,7 @@ TABLE = {8.03: (128.5, 44.2, 30.1, 16.1, 16.1, 2.0), 70.6: (1129.6, 388.3, 264.8
 
 
 @pytest.fixture
-def settings(monkeypatch: pytest.MonkeyPatch) -> ProfileStudent:
+def settings(monkeypatch: pytest.MonkeyPatch) -> Training:
     monkeypatch.chdir(ROOT)
     return load("8b", "llama").profile
 
@@ -43,7 +43,7 @@ def test_a_billion_in_float32_takes_24_gb() -> None:
     assert sum(memory.states(1, 0, 4, 0, 1, 4)) == 16
 
 
-def model_of(shape: Shape, settings: ProfileStudent) -> Any:
+def model_of(shape: Shape, settings: Training) -> Any:
     config = LlamaConfig(
         vocab_size=shape.vocabulary,
         hidden_size=shape.hidden,
@@ -59,7 +59,7 @@ def model_of(shape: Shape, settings: ProfileStudent) -> Any:
 
 
 @pytest.mark.parametrize("method", ["full", "lora"])
-def test_states_are_those_of_a_real_step_without_deepspeed(settings: ProfileStudent, method: str) -> None:
+def test_states_are_those_of_a_real_step_without_deepspeed(settings: Training, method: str) -> None:
     settings = settings.model_copy(update={"method": method, "precision": "float32"})
     model = model_of(SMALL, settings)
     trained = [p for p in model.parameters() if p.requires_grad]
@@ -99,7 +99,7 @@ def test_states_are_those_that_deepspeed_holds(num_processes: int) -> None:
         assert measured == pytest.approx(expected, rel=0.05, abs=0.01 * sum(expected)), line
 
 
-def test_qlora_weights_are_a_quarter(settings: ProfileStudent) -> None:
+def test_qlora_weights_are_a_quarter(settings: Training) -> None:
     """Llama-3.1-70B: 68.45 billion in linear layers and norms at 4.127 bits, 2.10 billion in embeddings at 16."""
     nf4 = settings.model_copy(update={"lora": settings.lora.model_copy(update={"quantization": "nf4"})})
     found = memory.estimate(SHAPES["Llama-3.1-70B"], nf4, 2048, on_cpu(batch=1))
@@ -107,7 +107,7 @@ def test_qlora_weights_are_a_quarter(settings: ProfileStudent) -> None:
     assert found.weights - adapter == pytest.approx(68.45e9 * 4.127 / 8 + 2.10e9 * 2, rel=0.001)
 
 
-def test_offload_moves_states_to_the_host(settings: ProfileStudent) -> None:
+def test_offload_moves_states_to_the_host(settings: Training) -> None:
     shape = SHAPES["Llama-3.1-8B"]
     full = settings.model_copy(update={"method": "full"})
     kept = on_cpu(batch=1).model_copy(update={"num_processes": 8, "zero": 3})
@@ -125,7 +125,7 @@ def test_the_tile_of_logits_is_trls() -> None:
     assert (TOKEN_CHUNK_SIZE, _CHUNKED_LOGPROB_CHUNK_SIZE) == memory.TILE
 
 
-def test_logits_are_those_of_one_tile(settings: ProfileStudent) -> None:
+def test_logits_are_those_of_one_tile(settings: Training) -> None:
     """Llama-3.1-8B, 4 rows of 2,048 tokens: all logits would be 2.1 GB in 16 bits."""
     shape, parallelism = SHAPES["Llama-3.1-8B"], on_cpu(batch=4)
     output = (2 + 4) * 4 * 2048 * 4096

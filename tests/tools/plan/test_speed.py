@@ -2,7 +2,7 @@
 
 import pytest
 
-from stages.train.params import ProfileStudent, load
+from stages.train.params import Training, load
 from tests.architecture.closure import ROOT
 from tools.plan.candidates import on_cpu
 from tools.plan.gpus import GPUS
@@ -13,12 +13,12 @@ SHAPE, GPU = SHAPES["Llama-3.1-8B"], GPUS["A100-80"]
 
 
 @pytest.fixture
-def settings(monkeypatch: pytest.MonkeyPatch) -> ProfileStudent:
+def settings(monkeypatch: pytest.MonkeyPatch) -> Training:
     monkeypatch.chdir(ROOT)
     return load("8b", "llama").profile
 
 
-def test_flops_of_a_token(settings: ProfileStudent) -> None:
+def test_flops_of_a_token(settings: Training) -> None:
     full = settings.model_copy(update={"method": "full"})
     weights = parameters(SHAPE) - 128256 * 4096  # looking a word up is no product
     attention = 2 * 32 * 4096 * 2048  # 2·layers·hidden·context, forward
@@ -27,11 +27,11 @@ def test_flops_of_a_token(settings: ProfileStudent) -> None:
     assert flops_per_token(SHAPE, settings, 2048, checkpointing=False) == 4 * weights + 3 * attention
 
 
-def test_traffic_of_a_step(settings: ProfileStudent) -> None:
+def test_traffic_of_a_step(settings: Training) -> None:
     full, total = settings.model_copy(update={"method": "full"}), parameters(SHAPE)
     base = on_cpu(batch=2).model_copy(update={"num_processes": 8})
 
-    def traffic(zero: int, which: ProfileStudent, **more: object) -> tuple[float, float]:
+    def traffic(zero: int, which: Training, **more: object) -> tuple[float, float]:
         return step_seconds(SHAPE, which, 2048, 64, base.model_copy(update={"zero": zero, **more}), GPU)[1:]
 
     # ZeRO-2 reduces 16-bit gradients, 2 each way; ZeRO-3 gathers 16-bit weights twice in each of 64 / (8·2) passes besides
@@ -42,7 +42,7 @@ def test_traffic_of_a_step(settings: ProfileStudent) -> None:
     assert traffic(2, full, offload_optimizer=True)[1] == pytest.approx(2 * 2 * total / 8 / 32e9 + total / 4e9)
 
 
-def test_arithmetic_is_shared(settings: ProfileStudent) -> None:
+def test_arithmetic_is_shared(settings: Training) -> None:
     one, eight = (step_seconds(SHAPE, settings, 2048, 64, on_cpu(batch=2).model_copy(update={"num_processes": n, "zero": 2}), GPU) for n in (1, 8))
     assert one[0] == pytest.approx(64 * 2048 * flops_per_token(SHAPE, settings, 2048, False) / (312e12 * EFFICIENCY))
     assert one[0] == pytest.approx(8 * eight[0])

@@ -1,0 +1,201 @@
+"""The one row that goes through the graph: a reply, what was asked for it, and all that later stages find out about it.
+
+`COLUMNS` declares it; reading, writing and checking go by that table. A stage writes its own columns and those of the stages before.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+ROWS_AT_ONCE = 20_000  # of a row group, some 40 MB: what is in memory at a time
+MESSAGES = pl.List(pl.Struct({"role": pl.String, "content": pl.String}))
+
+
+class Column(NamedTuple):
+    stage: str  # that writes it first
+    type: Any
+    meaning: str
+
+
+COLUMNS = {
+    "id": Column("generate", pl.String, "of the prompt, unique in its split"),
+    "task": Column("generate", pl.String, "math, nli, qa, summarization, conversation"),
+    "split": Column("generate", pl.String, "of the prompt: train, validation, test, retention"),
+    "source": Column("generate", pl.String, "who replied: the model's name"),
+    "style": Column("generate", pl.String, "how it was asked: plain, cot, cod"),
+    "sample": Column("generate", pl.Int64, "which of the replies to the prompt, from 0"),
+    "messages": Column("generate", MESSAGES, "the plain prompt, which a student is asked"),
+    "question": Column("generate", pl.String, "what the user says in it"),
+    "instruction": Column("generate", pl.String, "what the system says, in all styles together"),
+    "choices": Column("generate", pl.List(pl.String), "of a question that has some"),
+    "reference": Column("generate", pl.String, "the data set's own answer"),
+    "solution": Column("generate", pl.String, "the data set's own worked solution, else empty"),
+    "text": Column("generate", pl.String, "the reply, raw"),
+    "reasoning": Column("generate", pl.String, "what a reasoning model thought before it, where the server gives that apart"),
+    "finish_reason": Column("generate", pl.String, "stop, length (cut off), content_filter (withheld), unanswered"),
+    "error": Column("generate", pl.String, "why it is unanswered, else empty"),
+    "prompt_tokens": Column("generate", pl.Int64, "as the engine counts, 0 where it does not"),
+    "completion_tokens": Column("generate", pl.Int64, "the same of the reply"),
+    "answer": Column("filter", pl.String, "read from the reply; null: unreadable"),
+    "is_right": Column("filter", pl.Boolean, "equals the reference; null: unreadable, or nothing is simply right"),
+    "target": Column("filter", pl.String, "what would be learnt; null: nothing"),
+    "words": Column("filter", pl.Int64, "of the target"),
+    "characters": Column("filter", pl.Int64, "of the target"),
+    "votes": Column("filter", pl.Int64, "readable replies to the prompt; null where answers cannot be compared"),
+    "agreement": Column("filter", pl.Float64, "share of the votes for this row's answer"),
+    "majority": Column("filter", pl.String, "the answer with most votes, of equals the first"),
+    "cluster": Column("filter", pl.Int64, "rows that are copies of this one, itself included"),
+    "private": Column("filter", pl.String, "personal data in the target; null: none, or not looked for"),
+    "is_validation": Column("filter", pl.Boolean, "held out to validate on: all rows of a prompt, or none"),
+    "reason": Column("filter", pl.String, "the first rule that rejects the row; null: kept"),
+    "detail": Column("filter", pl.String, "that in words"),
+    "evidence": Column("filter", pl.String, "the text that shows it, where the words do not say it all"),
+    "s_judge": Column("score", pl.Float64, "a judge's grade, 1 (useless) to 5 (nothing to mend); null: none"),
+    "s_perplexity": Column("score", pl.Float64, "per token of the target; null: none"),
+    "weight": Column("select", pl.Float64, "of the row in the loss; 1 is as every other"),
+    "tag": Column("select", pl.String, "a name for a group of rows, else empty"),
+    "negative": Column("select", pl.String, "a reply to the same prompt that should not be learnt; null: none"),
+}
+STAGES = ("generate", "filter", "score", "select")
+KEY = ("id", "style", "sample")  # of a row in one file
+
+
+def schema(stage: str) -> pl.Schema:
+    """The columns of a stage's file: its own and those of the stages before."""
+    upto = STAGES[: STAGES.index(stage) + 1]
+    return pl.Schema({name: column.type for name, column in COLUMNS.items() if column.stage in upto})
+
+
+def own_schema(stage: str) -> pl.Schema:
+    """The columns that a stage adds, and those that say of which row."""
+    return pl.Schema({name: column.type for name, column in COLUMNS.items() if column.stage == stage or name in KEY})
+
+
+class Turn(Protocol):
+    @property
+    def role(self) -> str: ...
+
+    @property
+    def content(self) -> str: ...
+
+
+class Asked(Protocol):
+    """A prompt, as stages/rows/prompt.py has it."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def task(self) -> str: ...
+
+    @property
+    def reference(self) -> str: ...
+
+    @property
+    def solution(self) -> str: ...
+
+    @property
+    def choices(self) -> list[str]: ...
+
+    @property
+    def messages(self) -> Mapping[str, Sequence[Turn]]: ...
+
+
+class Replied(Protocol):
+    """A reply, as an engine gives it."""
+
+    @property
+    def text(self) -> str: ...
+
+    @property
+    def reasoning(self) -> str: ...
+
+    @property
+    def finish_reason(self) -> str: ...
+
+    @property
+    def error(self) -> str: ...
+
+    @property
+    def prompt_tokens(self) -> int: ...
+
+    @property
+    def completion_tokens(self) -> int: ...
+
+
+def to_row(prompt: Asked, split: str, source: str, style: str, sample: int, reply: Replied) -> dict[str, Any]:
+    """The columns that `generate` and `predict` write."""
+    plain = prompt.messages["plain"]
+    systems = [turn.content for turns in prompt.messages.values() for turn in turns if turn.role == "system"]
+    return {
+        "id": prompt.id,
+        "task": prompt.task,
+        "split": split,
+        "source": source,
+        "style": style,
+        "sample": sample,
+        "messages": [{"role": turn.role, "content": turn.content} for turn in plain],
+        "question": "\n".join(turn.content for turn in plain if turn.role != "system"),
+        "instruction": "\n".join(systems),
+        "choices": prompt.choices,
+        "reference": prompt.reference,
+        "solution": prompt.solution,
+        "text": reply.text,
+        "reasoning": reply.reasoning,
+        "finish_reason": reply.finish_reason,
+        "error": reply.error,
+        "prompt_tokens": reply.prompt_tokens,
+        "completion_tokens": reply.completion_tokens,
+    }
+
+
+def write_rows(path: Path, rows: Iterable[dict[str, Any]], columns: pl.Schema) -> None:
+    """Rows one by one, in row groups of ROWS_AT_ONCE."""
+    stream = iter(rows)
+    with writing(path, columns) as write:
+        while some := list(islice(stream, ROWS_AT_ONCE)):
+            write(pl.DataFrame(some, schema=columns, orient="row"))
+
+
+@contextmanager
+def writing(path: Path, columns: pl.Schema) -> Iterator[Callable[[pl.DataFrame], None]]:
+    """A function that writes these columns of a frame as one more row group. The same frames give the same bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fields = pl.DataFrame(schema=columns).to_arrow().schema
+    with pq.ParquetWriter(path, fields, compression="zstd", write_statistics=False, store_schema=False) as writer:
+        yield lambda frame: writer.write_table(frame.select(columns.names()).cast(columns).to_arrow().cast(fields))
+
+
+def count_rows(path: Path) -> int:
+    return opened(path).metadata.num_rows
+
+
+def read_rows(path: Path, columns: Sequence[str]) -> pl.DataFrame:
+    """These columns of all rows."""
+    return pl.concat([pl.DataFrame(schema={name: COLUMNS[name].type for name in columns}), *batches(path, columns)])
+
+
+def batches(path: Path, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+    """These columns, a row group at a time. Raises SystemExit where the file is missing or is no such file."""
+    file = opened(path)
+    missing = [name for name in columns if name not in file.schema_arrow.names]
+    if missing:
+        got, stage = ", ".join(file.schema_arrow.names), COLUMNS[missing[0]].stage
+        raise SystemExit(f"{path}: got the columns {got}, wanted {missing[0]} too; run `dvc repro {stage}`")
+    for number in range(file.num_row_groups):
+        frame = pl.DataFrame(pl.from_arrow(file.read_row_group(number, list(columns))))
+        yield frame.select(columns).cast({name: COLUMNS[name].type for name in columns})
+
+
+def opened(path: Path) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        reason = str(error).splitlines()[0]
+        raise SystemExit(f"{path}: got no rows ({reason}), wanted the file that a stage writes; run `dvc repro`") from None

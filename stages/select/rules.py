@@ -1,0 +1,58 @@
+"""The rules of selection, in their order: each gives the rows to reject, and a row has the reason of the first that does.
+
+`rows` are those that no rule before rejects, with the columns of stages/rows/row.py, `row`, `vote`, `random` and `embedding`.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+
+from stages.select import agreement, best_of_n, budget, semantic_duplicates
+from stages.select.params import Select
+
+Rejected = pl.DataFrame  # row, reason, detail, evidence
+Texts = Callable[[pl.DataFrame], pl.Series]  # the targets of some rows
+
+
+class Rule(NamedTuple):
+    """`settings` are the keys of the section `select` that it depends on."""
+
+    group: str
+    reason: str
+    is_on: Callable[[Select], bool]
+    apply: Callable[[pl.DataFrame, Texts, Path, Select], tuple[pl.DataFrame, Rejected]]
+    settings: tuple[str, ...] = ()
+
+
+RULES = (
+    Rule("agreement", "minority", lambda select: select.majority, agreement.minority),
+    Rule("agreement", "disagreement", lambda select: select.min_share > 0, agreement.disagreement, ("min_share",)),
+    Rule("agreement", "judged_low", lambda select: select.min_grade > 0, agreement.judged_low, ("min_grade",)),
+    Rule(
+        "choice",
+        "not_chosen",
+        lambda select: select.best_of_n.which != "all",
+        best_of_n.not_chosen,
+        ("best_of_n.which", "best_of_n.most"),
+    ),
+    Rule("duplicate", "same_meaning", lambda select: select.semantic < 1, semantic_duplicates.same_meaning, ("semantic",)),
+    Rule(
+        "selection",
+        "not_selected",
+        lambda select: select.budget.rows > 0,
+        budget.not_selected,
+        ("budget.rows", "budget.order", "budget.domain", "budget.quotas"),
+    ),
+)
+
+
+def apply_rules(rows: pl.DataFrame, texts: Texts, embeddings: Path, select: Select) -> tuple[pl.DataFrame, Rejected]:
+    """(the rows that stay, the others with reason, detail and evidence)."""
+    rejected = [pl.DataFrame(schema={"row": pl.UInt32, "reason": pl.String, "detail": pl.String, "evidence": pl.String})]
+    for rule in RULES:
+        if rule.is_on(select):
+            rows, lost = rule.apply(rows, texts, embeddings, select)
+            rejected.append(lost.select("row", reason=pl.lit(rule.reason), detail="detail", evidence="evidence"))
+    return rows, pl.concat(rejected)
