@@ -1,8 +1,12 @@
-"""Near-duplicates against rensa and datasketch, contamination against sets of tuples: `python -m benchmarks.duplicates [--rows N] [--peers PYTHON]`.
+"""Near-duplicates against rensa and datasketch, contamination against sets of tuples: `python -m benchmarks.duplicates
+[--rows N] [--peers PYTHON]`.
 
-Texts of 60 words, of a vocabulary with Zipf's frequencies; a tenth are copies with 1 to 4 words changed. What should go is
-decided by the exact Jaccard of word 3-grams, 0.8. Each tool runs in a process of its own and reads the same file; `--peers`
-names a Python with rensa and datasketch, of which the second is left out above 100,000. Templated texts are measured without a peer.
+Texts of 60 words, of a vocabulary with Zipf's frequencies; a tenth are copies with 1 to 4 words changed. What should go
+is
+decided by the exact Jaccard of word 3-grams, 0.8. Each tool runs in a process of its own and reads the same file;
+`--peers`
+names a Python with rensa and datasketch, of which the second is left out above 100,000. Templated texts are measured
+without a peer.
 """
 
 import argparse
@@ -30,11 +34,14 @@ from stages.similarity.ngrams import WORD
 
 LENGTH, VOCABULARY, NGRAM, THRESHOLD, WINDOW, RUN, NUM_TEST, CHUNK = 60, 30_000, 3, 0.8, 32, 13, 1319, 50_000
 TEMPLATES = [
-    "{a} has {i} {x} and buys {j} more {y} at the market for {k} dollars each. How many {x} and {y} does {a} have now, and what did {a} pay?",
-    "{a} and {b} share {i} {x}. {a} gives {j} of them to {b}, who then loses {k} {y}. How many are left with {a} and {b}?",
+    "{a} has {i} {x} and buys {j} more {y} at the market for {k} dollars each. How many {x} and {y} does {a} have "
+    "now, and what did {a} pay?",
+    "{a} and {b} share {i} {x}. {a} gives {j} of them to {b}, who then loses {k} {y}. How many are left with {a} and "
+    "{b}?",
     "A train with {i} {x} leaves at {j} o'clock. After {k} hours {a} counts the {y} again. How many does {a} count?",
     "In a shop {x} cost {i} cents and {y} cost {j} cents. {a} buys {k} of each. How much does {a} spend?",
-    "{a} reads {i} pages of {x} a day for {j} days, and {b} reads {k} pages of {y}. How many pages do {a} and {b} read?",
+    "{a} reads {i} pages of {x} a day for {j} days, and {b} reads {k} pages of {y}. How many pages do {a} and {b} "
+    "read?",
 ]
 
 
@@ -53,7 +60,10 @@ def grams(text: str) -> set[tuple[str, ...]]:
 def plant(path: Path, count: int) -> dict[int, int]:
     """Write the texts; the lines that are near copies, with the lines they copy."""
     rng, randomly = np.random.default_rng(0), random.Random(0)
-    vocabulary = np.array(["".join(chr(97 + letter) for letter in rng.integers(0, 26, rng.integers(3, 10))) for _ in range(VOCABULARY)], dtype=object)
+    vocabulary = np.array(
+        ["".join(chr(97 + letter) for letter in rng.integers(0, 26, rng.integers(3, 10))) for _ in range(VOCABULARY)],
+        dtype=object,
+    )
     originals = list(random_texts(rng, vocabulary, count * 9 // 10))
     truth = {}
     with path.open("w") as file:
@@ -101,16 +111,31 @@ def chunks(path: Path) -> Iterator[list[str]]:
 
 
 def work_near(path: Path, _: Path, scratch: Path) -> list[int]:
-    return near_duplicates((pl.Series(chunk) for chunk in chunks(path)), NGRAM, THRESHOLD, WINDOW, scratch, lambda later, earlier: np.ones(len(later), bool))[
-        "position"
-    ].to_list()
+    return near_duplicates(
+        (pl.Series(chunk) for chunk in chunks(path)),
+        NGRAM,
+        THRESHOLD,
+        WINDOW,
+        scratch,
+        lambda later, earlier: np.ones(len(later), bool),
+    )["position"].to_list()
 
 
 def work_leaks(path: Path, test: Path, _: Path) -> list[int]:
     """By all three rules; what the third finds is not counted."""
-    theirs = pl.DataFrame({"id": [str(i) for i in range(NUM_TEST)], "question": test.read_text().splitlines(), "solution": [""] * NUM_TEST})
+    theirs = pl.DataFrame(
+        {
+            "id": [str(i) for i in range(NUM_TEST)],
+            "question": test.read_text().splitlines(),
+            "solution": [""] * NUM_TEST,
+        }
+    )
     rows = (
-        pl.select(row=pl.int_range(i * CHUNK, i * CHUNK + len(chunk), dtype=pl.UInt32), question=pl.Series(chunk), target=pl.lit(""))
+        pl.select(
+            row=pl.int_range(i * CHUNK, i * CHUNK + len(chunk), dtype=pl.UInt32),
+            question=pl.Series(chunk),
+            target=pl.lit(""),
+        )
         for i, chunk in enumerate(chunks(path))
     )
     return leaks(rows, theirs, RUN, 0.6).filter(pl.col("rule") != "similar")["row"].to_list()
@@ -122,7 +147,12 @@ def work_tuples(path: Path, test: Path, _: Path) -> list[int]:
         return {tuple(words[i : i + RUN]) for i in range(len(words) - RUN + 1)}
 
     theirs = set().union(*map(runs, test.read_text().splitlines()))
-    return [i * CHUNK + at for i, chunk in enumerate(chunks(path)) for at, text in enumerate(chunk) if not theirs.isdisjoint(runs(text))]
+    return [
+        i * CHUNK + at
+        for i, chunk in enumerate(chunks(path))
+        for at, text in enumerate(chunk)
+        if not theirs.isdisjoint(runs(text))
+    ]
 
 
 WORK = {"near": work_near, "leaks": work_leaks, "tuples": work_tuples}
@@ -177,7 +207,13 @@ def main() -> None:
         for name, command in tools.items():
             seconds, peak, found = run(*command, out=out)
             right = len(truth.intersection(found))
-            row(name, asked.rows, seconds, peak, f"recall {right / len(truth):.4f}, precision {right / max(len(found), 1):.4f}")
+            row(
+                name,
+                asked.rows,
+                seconds,
+                peak,
+                f"recall {right / len(truth):.4f}, precision {right / max(len(found), 1):.4f}",
+            )
         apart(plant_leaks, leaking, test, texts)
         pair = []
         for name, what in (("leaks", "contamination"), ("tuples", "13-grams as sets of tuples")):

@@ -33,7 +33,17 @@ def serving(folder: Path, latency: float) -> Iterator[str]:
     """The address of a stub server, which says in the end how many requests it answered."""
     port = folder / "port"
     port.unlink(missing_ok=True)
-    command = ["taskset", "-c", "1", sys.executable, "-m", "benchmarks.stub_server", str(port), "--latency", str(latency)]
+    command = [
+        "taskset",
+        "-c",
+        "1",
+        sys.executable,
+        "-m",
+        "benchmarks.stub_server",
+        str(port),
+        "--latency",
+        str(latency),
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         while not port.exists():
             time.sleep(0.05)
@@ -71,15 +81,24 @@ def main() -> None:
                 again[name].append(run(name, address, options.count, CONCURRENCY, Path(top) / name)["process"])
     ours = statistics.median(row["seconds"] for row in results["potstill"])
     for name in names:
-        seconds, cpu, peak = (statistics.median(row[field] for row in results[name]) for field in ("seconds", "cpu", "peak_mb"))
-        print(f"{name}: {options.count / seconds:,.0f} requests/s, {cpu:.1f} CPU-s, {peak:.0f} MB; potstill is {seconds / ours:.1f} times as fast")
+        seconds, cpu, peak = (
+            statistics.median(row[field] for row in results[name]) for field in ("seconds", "cpu", "peak_mb")
+        )
+        print(
+            f"{name}: {options.count / seconds:,.0f} requests/s, {cpu:.1f} CPU-s, {peak:.0f} MB; potstill is "
+            f"{seconds / ours:.1f} times as fast"
+        )
     for name in set(again) & set(names):
         print(f"{name}, all answered already: {statistics.median(again[name]):.2f} s, the whole process")
     for concurrency in (64, 128, 256):
         with tempfile.TemporaryDirectory() as top, serving(Path(top), LATENCY) as address:
             seconds = run("potstill", address, options.count, concurrency, Path(top) / "potstill")["asking"]
         rate, best = options.count / seconds, concurrency / LATENCY
-        print(f"potstill at {LATENCY * 1000:.0f} ms, {concurrency} at a time: {rate:,.0f} requests/s, {rate / best:.0%} of {best:,.0f}", flush=True)
+        print(
+            f"potstill at {LATENCY * 1000:.0f} ms, {concurrency} at a time: {rate:,.0f} requests/s, {rate / best:.0%} "
+            f"of {best:,.0f}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

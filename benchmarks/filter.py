@@ -1,7 +1,9 @@
 """The filter at scale: `python -m benchmarks.filter [--rows 10000 100000 1000000]`.
 
-For each size: completions with planted faults (benchmarks/planted.py) go through `filter` and `select` as dvc runs them, every rule on.
-What it finds is compared with what was planted; memory is that of all its processes together. Then, on 20,000 rows in one
+For each size: completions with planted faults (benchmarks/planted.py) go through `filter` and `select` as dvc runs
+them, every rule on.
+What it finds is compared with what was planted; memory is that of all its processes together. Then, on 20,000 rows in
+one
 process, what each rule about single rows costs, and reading plain numbers against math-verify.
 """
 
@@ -39,7 +41,12 @@ def run(folder: Path, stage: str) -> tuple[float, float, str]:
     log = folder / "log"
     started, peak = time.monotonic(), 0
     with log.open("w") as file:
-        process = psutil.Popen([sys.executable, "-m", f"stages.{stage}"], cwd=folder, stderr=file, env=os.environ | {"PYTHONPATH": str(Path.cwd())})
+        process = psutil.Popen(
+            [sys.executable, "-m", f"stages.{stage}"],
+            cwd=folder,
+            stderr=file,
+            env=os.environ | {"PYTHONPATH": str(Path.cwd())},
+        )
         while process.poll() is None:
             peak = max(peak, memory(process))
             time.sleep(0.2)
@@ -102,13 +109,22 @@ def by_rule(folder: Path) -> None:
     params = load_from(folder, ON)
     batch = next(batches(folder / COMPLETIONS, tuple(schema("generate")))).with_row_index("row")
     batch = batch.rename({"reasoning": "thoughts"})
-    off = ["filter.answer.contradiction=false", "filter.private=none", "filter.chain_of_density.steps=false", "filter.chain_of_density.length_tolerance=0.0"]
+    off = [
+        "filter.answer.contradiction=false",
+        "filter.private=none",
+        "filter.chain_of_density.steps=false",
+        "filter.chain_of_density.length_tolerance=0.0",
+    ]
     off += ["filter.chain_of_density.lost_entities=false", "filter.chain_of_density.faithful=0.0"]
     bare = load_from(folder, off)
     reading = timed(lambda: read_batch(batch, bare))
     print("\n| rule | µs a row |\n| --- | --- |")
     print(f"| reading the answer | {reading:.1f} |")
-    for name, on in (("contradiction", off[1:]), ("private", [off[0], *off[2:], "filter.private=reject"]), ("chain", off[:2])):
+    for name, on in (
+        ("contradiction", off[1:]),
+        ("private", [off[0], *off[2:], "filter.private=reject"]),
+        ("chain", off[:2]),
+    ):
         asked = load_from(folder, on)
         print(f"| {name} | {timed(lambda asked=asked: read_batch(batch, asked)) - reading:.1f} |")
     read = read_batch(batch, params)
@@ -117,7 +133,10 @@ def by_rule(folder: Path) -> None:
     for rule in ROW_RULES:
         if rule.fault and rule.is_on(params):
             expression = rule.fault(params)
-            print(f"| {rule.reason} (expression) | {timed(lambda expression=expression: measured.select(expression)):.2f} |")
+            print(
+                f"| {rule.reason} (expression) | "
+                f"{timed(lambda expression=expression: measured.select(expression)):.2f} |"
+            )
 
 
 def load_from(folder: Path, overrides: list[str]) -> Params:
@@ -138,10 +157,15 @@ def against_math_verify(folder: Path) -> None:
 
     def ours() -> list[bool]:
         readings = [(task.read(text, asked), reference) for text, reference in chosen]
-        return [reading is not None and bool(task.is_right) and task.is_right(reading.answer, reference, []) for reading, reference in readings]
+        return [
+            reading is not None and bool(task.is_right) and task.is_right(reading.answer, reference, [])
+            for reading, reference in readings
+        ]
 
     def theirs() -> list[bool]:
-        return [verify(number(reference), number(text.split("####")[1]), timeout_seconds=None) for text, reference in chosen]
+        return [
+            verify(number(reference), number(text.split("####")[1]), timeout_seconds=None) for text, reference in chosen
+        ]
 
     assert ours() == theirs(), "the verdicts must be the same"
     ratio = timed(theirs) / timed(ours)

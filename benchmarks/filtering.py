@@ -1,8 +1,11 @@
-"""What the filter is worth to a student: `python -m benchmarks.filtering [--seeds 1 2] [-S generate.temperature=1.5 ...]`.
+"""What the filter is worth to a student: `python -m benchmarks.filtering [--seeds 1 2] [-S generate.temperature=1.5
+...]`.
 
 Each arm is the whole graph as an experiment (`dvc exp run --temp`), with the same teacher's replies from the ledger:
-filtered as params.yaml has it; unfiltered, every rule that can be switched off is; and as many rows as the filter keeps,
-drawn at random from the unfiltered. A seed is that of training and of the draw. About 5 minutes an experiment on 2 cores.
+filtered as params.yaml has it; unfiltered, every rule that can be switched off is; and as many rows as the filter
+keeps,
+drawn at random from the unfiltered. A seed is that of training and of the draw. About 5 minutes an experiment on 2
+cores.
 """
 
 import argparse
@@ -13,8 +16,19 @@ from statistics import fmean
 from dvc.api import read
 
 OFF = [
-    *("filter.verify=none", "filter.reply.refusal=false", "filter.reply.language=false", "filter.reply.repetition=1.0", "filter.reply.word_length=0"),
-    *("filter.reply.echo=1.0", "filter.reply.leak_words=0", "filter.reply.scaffolding=false", "filter.answer.contradiction=false"),
+    *(
+        "filter.verify=none",
+        "filter.reply.refusal=false",
+        "filter.reply.language=false",
+        "filter.reply.repetition=1.0",
+        "filter.reply.word_length=0",
+    ),
+    *(
+        "filter.reply.echo=1.0",
+        "filter.reply.leak_words=0",
+        "filter.reply.scaffolding=false",
+        "filter.answer.contradiction=false",
+    ),
     *("filter.answer.overlong=0.0", "filter.duplicates.exact=false", "filter.duplicates.near=1.0"),
 ]
 
@@ -39,13 +53,23 @@ def main() -> None:
         filtered = experiment(f"filtered-{seed}", common)
         results["filtered"].append(filtered)
         results["unfiltered"].append(experiment(f"unfiltered-{seed}", [*common, *OFF]))
-        results["random"].append(experiment(f"random-{seed}", [*common, *OFF, f"select.budget.rows={filtered['rows']}"]))
+        results["random"].append(
+            experiment(f"random-{seed}", [*common, *OFF, f"select.budget.rows={filtered['rows']}"])
+        )
         print(f"seed {seed}: {results}", flush=True)
-    print("| examples | rows | " + " | ".join(f"{student}, seed {seed}" for student in ("8b", "70b") for seed in asked.seeds) + " | mean |")
+    print(
+        "| examples | rows | "
+        + " | ".join(f"{student}, seed {seed}" for student in ("8b", "70b") for seed in asked.seeds)
+        + " | mean |"
+    )
     print("| --- " * (3 + 2 * len(asked.seeds)) + "|")
     for arm, runs in results.items():
         scores = [run[student] * 100 for student in ("8b", "70b") for run in runs]
-        print(f"| {arm} | {runs[0]['rows']:,.0f} | " + " | ".join(f"{score:.1f}" for score in scores) + f" | {fmean(scores):.1f} |")
+        print(
+            f"| {arm} | {runs[0]['rows']:,.0f} | "
+            + " | ".join(f"{score:.1f}" for score in scores)
+            + f" | {fmean(scores):.1f} |"
+        )
 
 
 if __name__ == "__main__":

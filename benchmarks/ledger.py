@@ -1,6 +1,8 @@
-"""How fast the ledger keeps and finds replies as it grows, and with what memory: `python -m benchmarks.ledger [100000 1000000 10000000]`.
+"""How fast the ledger keeps and finds replies as it grows, and with what memory: `python -m benchmarks.ledger [100000
+1000000 10000000]`.
 
-Replies of 1 KB at 100,000, beside an append-only JSONL file that is flushed to the disk once a second; of 100 bytes above.
+Replies of 1 KB at 100,000, beside an append-only JSONL file that is flushed to the disk once a second; of 100 bytes
+above.
 """
 
 import json
@@ -44,7 +46,10 @@ def jsonl(path: Path, count: int, reply: Reply) -> tuple[float, float]:
     start = synced = time.perf_counter()
     with path.open("w") as file:
         for i in range(0, count, BATCH):
-            file.writelines(json.dumps([key(n).hex(), reply.text, reply.finish_reason]) + "\n" for n in range(i, min(i + BATCH, count)))
+            file.writelines(
+                json.dumps([key(n).hex(), reply.text, reply.finish_reason]) + "\n"
+                for n in range(i, min(i + BATCH, count))
+            )
             file.flush()
             if time.perf_counter() - synced >= SYNC_SECONDS:
                 os.fsync(file.fileno())
@@ -63,7 +68,8 @@ def main() -> None:
             size = (Path(top) / "ledger.sqlite").stat().st_size / 1e6
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
             print(
-                f"{count:,}: {count / put:,.0f} puts/s, {NUM_LOOKED_UP / get:,.0f} gets/s with the opening, {size:,.0f} MB, peak memory {peak:,.0f} MB",
+                f"{count:,}: {count / put:,.0f} puts/s, {NUM_LOOKED_UP / get:,.0f} gets/s with the opening, "
+                f"{size:,.0f} MB, peak memory {peak:,.0f} MB",
                 flush=True,
             )
             if count <= 100_000:

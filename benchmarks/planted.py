@@ -27,7 +27,9 @@ where at behind near before inside outside
 syllables ba be bo da de do fa fe fo ga ge go ka ke ko la le lo ma me mo na ne no pa pe po ra re ro sa se so ta te to va ve vo
 cities Rome Oslo Lima Cairo Paris Delhi Quito Dakar Seoul Tunis Hanoi Turin Basel Porto Kyoto Izmir Gdansk Malmo
 """
-NAMES, ADJECTIVES, NOUNS, PLACES, VERBS, WHICH, WHERE, SYLLABLES, CITIES = (line.split()[1:] for line in WORDS.strip().splitlines())
+NAMES, ADJECTIVES, NOUNS, PLACES, VERBS, WHICH, WHERE, SYLLABLES, CITIES = (
+    line.split()[1:] for line in WORDS.strip().splitlines()
+)
 REFUSALS = (
     "I'm sorry, but I can't help with that.",
     "I cannot answer this question.",
@@ -35,13 +37,25 @@ REFUSALS = (
     "Sorry, but I am not able to.",
 )
 FOREIGN = (
-    "Primero contamos las cosas que tenía al principio y después sumamos las que recibió en el mercado, así que ahora tiene más que antes.",
-    "Zuerst zählen wir die Dinge, die sie am Anfang hatte, und dann kommen die dazu, die sie auf dem Markt bekommen hat.",
-    "D'abord nous comptons les choses qu'elle avait au début, puis nous ajoutons celles qu'elle a reçues au marché hier soir.",
-    "Eerst tellen we de dingen die ze in het begin had, en daarna komen de dingen erbij die ze op de markt heeft gekregen.",
+    "Primero contamos las cosas que tenía al principio y después sumamos las que recibió en el mercado, así que ahora "
+    "tiene más que antes.",
+    "Zuerst zählen wir die Dinge, die sie am Anfang hatte, und dann kommen die dazu, die sie auf dem Markt bekommen "
+    "hat.",
+    "D'abord nous comptons les choses qu'elle avait au début, puis nous ajoutons celles qu'elle a reçues au marché "
+    "hier soir.",
+    "Eerst tellen we de dingen die ze in het begin had, en daarna komen de dingen erbij die ze op de markt heeft "
+    "gekregen.",
 )
-PRIVATE = ("write to {n}.k@example.org", "call +44 20 7946 0{m:03}", "the card is 4111 1111 1111 1111", "the key is AKIAIOSFODNN7EXAMPLE")
-SYSTEM = "Solve the math problem. First reason step by step, in at most 150 words. Then give the final answer on a last line that begins with ####."
+PRIVATE = (
+    "write to {n}.k@example.org",
+    "call +44 20 7946 0{m:03}",
+    "the card is 4111 1111 1111 1111",
+    "the key is AKIAIOSFODNN7EXAMPLE",
+)
+SYSTEM = (
+    "Solve the math problem. First reason step by step, in at most 150 words. Then give the final answer on a last "
+    "line that begins with ####."
+)
 LABELS = ("entailment", "neutral", "contradiction")
 
 
@@ -55,7 +69,9 @@ class Row(NamedTuple):
 
 def sentences(draw: random.Random, count: int) -> str:
     """Each of somebody else, so that there are rare words in it, as in real texts."""
-    return " ".join(f"{draw.choice(NAMES)} {''.join(draw.choices(SYLLABLES, k=4)).title()}{sentence(draw)}" for _ in range(count))
+    return " ".join(
+        f"{draw.choice(NAMES)} {''.join(draw.choices(SYLLABLES, k=4)).title()}{sentence(draw)}" for _ in range(count)
+    )
 
 
 def sentence(draw: random.Random) -> str:
@@ -64,9 +80,16 @@ def sentence(draw: random.Random) -> str:
 
 
 def problem(draw: random.Random) -> Row:
-    name, noun, a, b, c = draw.choice(NAMES), draw.choice(NOUNS), draw.randint(2, 99), draw.randint(2, 99), draw.randint(2, 99)
+    name, noun, a, b, c = (
+        draw.choice(NAMES),
+        draw.choice(NOUNS),
+        draw.randint(2, 99),
+        draw.randint(2, 99),
+        draw.randint(2, 99),
+    )
     question = (
-        f"{sentences(draw, 2)} {name} has {a} {noun}s. {sentences(draw, 1)} Then {name} buys {b} more at the {draw.choice(PLACES)}. {sentences(draw, 1)} "
+        f"{sentences(draw, 2)} {name} has {a} {noun}s. {sentences(draw, 1)} Then {name} buys {b} more at the "
+        f"{draw.choice(PLACES)}. {sentences(draw, 1)} "
         f"Another {c} come from {draw.choice(CITIES)}. How many {noun}s does {name} own?"
     )
     first = f"{name} starts with {a} {noun}s. {sentences(draw, 1)} Bought are {b}, so {a} + {b} = {a + b}."
@@ -76,15 +99,27 @@ def problem(draw: random.Random) -> Row:
 
 def pair(draw: random.Random) -> Row:
     label, premise = draw.choice(LABELS), sentences(draw, 5)
-    reason = f"The first part tells that {sentences(draw, 2)} The second part tells something about this, so both have to be weighed."
+    reason = (
+        f"The first part tells that {sentences(draw, 2)} The second part tells something about this, so both have "
+        f"to be weighed."
+    )
     return Row("nli", f"{premise} Does it follow that {sentences(draw, 1)}", label, "", f"{reason}\n#### {label}")
 
 
 def summary(draw: random.Random) -> Row:
     people, cities = draw.sample(NAMES, 3), draw.sample(CITIES, 3)
-    article = f"{sentences(draw, 4)} On that day {people[0]} met {people[1]} in {cities[0]}. Later {people[2]} came from {cities[1]} to {cities[2]}."
+    article = (
+        f"{sentences(draw, 4)} On that day {people[0]} met {people[1]} in {cities[0]}. Later {people[2]} came from "
+        f"{cities[1]} to {cities[2]}."
+    )
     first = f"Some people met and others came, as is told of {people[0]} and {people[1]}."
-    return Row("summarization", article, "", "", f"#### {first} #### {people[0]} met {people[1]} in {cities[0]}; {people[2]} came to {cities[2]}.")
+    return Row(
+        "summarization",
+        article,
+        "",
+        "",
+        f"#### {first} #### {people[0]} met {people[1]} in {cities[0]}; {people[2]} came to {cities[2]}.",
+    )
 
 
 def changed(text: str, draw: random.Random, count: int) -> str:
@@ -95,7 +130,9 @@ def changed(text: str, draw: random.Random, count: int) -> str:
     return " ".join(words)
 
 
-def with_reply(make: Callable[[random.Random], Row], reply: Callable[[Row, random.Random], str]) -> Callable[[random.Random], Row]:
+def with_reply(
+    make: Callable[[random.Random], Row], reply: Callable[[Row, random.Random], str]
+) -> Callable[[random.Random], Row]:
     def faulty(draw: random.Random) -> Row:
         row = make(draw)
         return row._replace(text=reply(row, draw))
@@ -120,26 +157,42 @@ FAULTS: dict[str, Callable[[random.Random], Row]] = {
     "empty": with_reply(problem, lambda row, draw: draw.choice(["", " ", "\n\n"])),
     "refusal": with_reply(problem, lambda row, draw: draw.choice(REFUSALS)),
     "language": math(lambda row, draw: draw.choice(FOREIGN)),
-    "degenerate": math(lambda row, draw: row.solution + f" Then we look at the {draw.choice(NOUNS)} again." * draw.randint(12, 25)),
+    "degenerate": math(
+        lambda row, draw: row.solution + f" Then we look at the {draw.choice(NOUNS)} again." * draw.randint(12, 25)
+    ),
     "echo": math(lambda row, draw: row.question),
     "leak": math(lambda row, draw: f"{row.solution} First reason step by step, in at most 150 words."),
     "scaffolding": math(lambda row, draw: f"{row.solution} {draw.choice(['<|eot_id|>', '```json', '[/INST]'])}"),
-    "outside_labels": with_reply(pair, lambda row, draw: f"{row.text.split('####')[0]}#### {draw.choice(['perhaps', 'related', 'maybe so'])}"),
+    "outside_labels": with_reply(
+        pair, lambda row, draw: f"{row.text.split('####')[0]}#### {draw.choice(['perhaps', 'related', 'maybe so'])}"
+    ),
     "unreadable": with_reply(problem, lambda row, draw: row.solution),
     "wrong": with_reply(problem, lambda row, draw: f"{row.solution.rsplit('=', 1)[0]}\n#### {off_by(row, draw)}"),
     "contradiction": math(lambda row, draw: row.solution.replace(f"= {row.reference}", f"= {off_by(row, draw)}")),
     "no_reasoning": math(lambda row, draw: ""),
     "overlong": math(lambda row, draw: f"{sentences(draw, 40)} {row.solution}"),
     "missing_steps": with_reply(summary, lambda row, draw: f"####{row.text.rsplit('####', 1)[1]}"),
-    "long_summary": with_reply(summary, lambda row, draw: f"{row.text} They had {' and '.join(draw.sample(NOUNS, 14))}."),
-    "lost_entities": with_reply(summary, lambda row, draw: " ".join(f"####{part}" for part in reversed(row.text.split("####")[1:]))),
+    "long_summary": with_reply(
+        summary, lambda row, draw: f"{row.text} They had {' and '.join(draw.sample(NOUNS, 14))}."
+    ),
+    "lost_entities": with_reply(
+        summary, lambda row, draw: " ".join(f"####{part}" for part in reversed(row.text.split("####")[1:]))
+    ),
     "unfaithful": with_reply(summary, lambda row, draw: f"{row.text.rstrip('.')} with Barnabas."),
-    "private": math(lambda row, draw: f"{draw.choice(PRIVATE).format(n=draw.choice(NAMES).lower(), m=draw.randint(0, 999))}. {row.solution}"),
+    "private": math(
+        lambda row, draw: (
+            f"{draw.choice(PRIVATE).format(n=draw.choice(NAMES).lower(), m=draw.randint(0, 999))}. {row.solution}"
+        )
+    ),
     "judged_low": problem,
 }
 COPIES = ("duplicate", "near_duplicate", "contaminated")
 KINDS = (*FAULTS, *COPIES)
-FINISH: dict[str, Literal["unanswered", "content_filter", "length"]] = {"unanswered": "unanswered", "content_filter": "content_filter", "cut_off": "length"}
+FINISH: dict[str, Literal["unanswered", "content_filter", "length"]] = {
+    "unanswered": "unanswered",
+    "content_filter": "content_filter",
+    "cut_off": "length",
+}
 
 
 def copy(kind: str, clean: Row, test: Row, draw: random.Random) -> Row:
@@ -177,7 +230,8 @@ def write(folder: Path, count: int, seed: int) -> None:
 
 
 def write_scores(folder: Path) -> None:
-    """data/scores as `score` writes it: of the rows that pass the filter, those that are to be judged low get a 1, others a 4."""
+    """data/scores as `score` writes it: of the rows that pass the filter, those that are to be judged low get a 1,
+    others a 4."""
     passed = read_rows(folder / "data/filtered/rows.parquet", (*KEY, "reason")).filter(pl.col("reason").is_null())
     low = pl.col("id").str.starts_with("judged_low")
     with writing(folder / "data/scores/scores.parquet", own_schema("score")) as write:
@@ -195,4 +249,6 @@ def prompt(id: str, row: Row) -> Prompt:
     user = Message(role="user", content=row.question)
     styles = {style: [Message(role="system", content=SYSTEM), user] for style in ("cot", "cod")}
     messages = {"plain": [Message(role="system", content="Give the answer after ####."), user]} | styles
-    return Prompt(id=id, task=row.task, reference=row.reference, solution=row.solution, choices=[], messages=messages, schemas={})
+    return Prompt(
+        id=id, task=row.task, reference=row.reference, solution=row.solution, choices=[], messages=messages, schemas={}
+    )

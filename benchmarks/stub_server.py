@@ -1,4 +1,5 @@
-"""An endpoint that costs next to nothing, so that the client is what is measured: `python -m benchmarks.stub_server PORT_FILE [--latency S]`.
+"""An endpoint that costs next to nothing, so that the client is what is measured: `python -m benchmarks.stub_server
+PORT_FILE [--latency S]`.
 
 Chat completions over HTTP/1.1 on loopback, a fixed reply, usage included. It prints how many it answered when it is
 terminated.
@@ -41,14 +42,19 @@ class Answering(asyncio.Protocol):
     def _answer(self, body: bytes) -> None:
         num_answered["all"] += 1
         asked = orjson.loads(body or b"{}")
-        question = asked["messages"][-1]["content"] if asked.get("messages") else ""  # curator asks without any to learn the limits
+        question = (
+            asked["messages"][-1]["content"] if asked.get("messages") else ""
+        )  # curator asks without any to learn the limits
         content = orjson.dumps({
             "id": "x", "object": "chat.completion", "created": 1, "model": asked.get("model"),
             "choices": [{"index": 0, "message": {"role": "assistant", "content": f"The answer to {question[:40]} is #### 1"}, "finish_reason": "stop"}],
             "usage": {"prompt_tokens": 40, "completion_tokens": 10, "total_tokens": 50},
         })  # fmt: skip
         if not self._transport.is_closing():
-            self._transport.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(content) + content)
+            self._transport.write(
+                b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(content)
+                + content
+            )
 
 
 async def serve(port_file: Path, latency: float) -> None:

@@ -1,6 +1,8 @@
-"""Time and memory of tokenising N rows of about 500 tokens once, and of two workers that map them: `python -m benchmarks.tokens [N ...]`.
+"""Time and memory of tokenising N rows of about 500 tokens once, and of two workers that map them: `python -m
+benchmarks.tokens [N ...]`.
 
-Against it stands what each worker would hold without the file: the same examples as Python lists of ints (`--lists`, for a size that fits).
+Against it stands what each worker would hold without the file: the same examples as Python lists of ints (`--lists`,
+for a size that fits).
 """
 
 import argparse
@@ -77,11 +79,19 @@ def make(folder: Path, count: int) -> None:
     (folder / "tokens").mkdir()
     solutions = cycle(json.loads(line)["solution"] for line in (ROOT / "data/laptop/problems/train.jsonl").open())
     draw = random.Random(0)
-    texts = [" ".join(islice(solutions, 40))[: draw.randrange(CHARACTERS // 2, 3 * CHARACTERS // 2)] for _ in range(1_000)]
-    prompt = [{"role": "system", "content": "Give the answer after ####."}, {"role": "user", "content": "How many are there?"}]
+    texts = [
+        " ".join(islice(solutions, 40))[: draw.randrange(CHARACTERS // 2, 3 * CHARACTERS // 2)] for _ in range(1_000)
+    ]
+    prompt = [
+        {"role": "system", "content": "Give the answer after ####."},
+        {"role": "user", "content": "How many are there?"},
+    ]
     with (folder / "data/selected/train.jsonl").open("w") as file:
         for number in range(count):
-            row = {"prompt": prompt, "completion": [{"role": "assistant", "content": f"{number} {texts[number % len(texts)]}"}]}
+            row = {
+                "prompt": prompt,
+                "completion": [{"role": "assistant", "content": f"{number} {texts[number % len(texts)]}"}],
+            }
             file.write(json.dumps(row) + "\n")
     (folder / "data/selected/validation.jsonl").touch()
 
@@ -89,7 +99,10 @@ def make(folder: Path, count: int) -> None:
 def run(folder: Path, code: str, num_processes: int) -> list[tuple[float, ...]]:
     """Seconds, peak MB, and MB at the end that no file backs, of each of the processes that run the code at once."""
     command, environment = [sys.executable, "-c", MEASURE, code], os.environ | {"PYTHONPATH": str(ROOT)}
-    processes = [subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(num_processes)]
+    processes = [
+        subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True)
+        for _ in range(num_processes)
+    ]
     printed = [process.communicate()[0] for process in processes]
     assert all(process.returncode == 0 for process in processes)
     return [tuple(map(float, text.split()[-3:])) for text in printed]

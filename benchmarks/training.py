@@ -1,6 +1,8 @@
-"""Tokens a second of `stages.train` against the same training written with TRL alone, and what packing gains: `python -m benchmarks.training`.
+"""Tokens a second of `stages.train` against the same training written with TRL alone, and what packing gains: `python
+-m benchmarks.training`.
 
-The first compares whole trainings of the laptop's 8b on its own examples (run `dvc repro` before), turn by turn in one process.
+The first compares whole trainings of the laptop's 8b on its own examples (run `dvc repro` before), turn by turn in one
+process.
 The second trains the same on real problems of GSM8K (`--gsm8k train.jsonl`), padded and packed.
 """
 
@@ -49,7 +51,11 @@ def write(folder: Path, learn: list[Tokens], params: Params) -> int:
 def trl_alone(params: Params, rows: list[dict[str, Any]], tokenizer: Any) -> float:
     settings = params.profile
     model: Any = AutoModelForCausalLM.from_pretrained(params.base.model, dtype=torch.float32)
-    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        contextlib.redirect_stderr(io.StringIO()),
+        contextlib.redirect_stdout(io.StringIO()),
+    ):
         args = SFTConfig(
             output_dir=folder,
             num_train_epochs=params.profile.num_epochs,
@@ -66,7 +72,11 @@ def trl_alone(params: Params, rows: list[dict[str, Any]], tokenizer: Any) -> flo
             report_to="none",
         )
         data = datasets.Dataset.from_list([{"prompt": row["prompt"], "completion": row["completion"]} for row in rows])
-        return SFTTrainer(model=model, args=args, train_dataset=data, processing_class=tokenizer).train().metrics["train_runtime"]
+        return (
+            SFTTrainer(model=model, args=args, train_dataset=data, processing_class=tokenizer)
+            .train()
+            .metrics["train_runtime"]
+        )
 
 
 def against_trl(params: Params, num_examples: int, turns: int) -> None:
@@ -74,31 +84,51 @@ def against_trl(params: Params, num_examples: int, turns: int) -> None:
     rows = next(examples.read_batches(DATA / "train.jsonl", num_examples))
     learn = list(examples.tokenize(rows, tokenizer))
     num_tokens = sum(len(example.input_ids) for example in learn) * params.profile.num_epochs
-    pairs = [(ours(params, learn, tokenizer, params.profile.batch_size), trl_alone(params, rows, tokenizer)) for _ in range(turns + 1)][1:]
+    pairs = [
+        (ours(params, learn, tokenizer, params.profile.batch_size), trl_alone(params, rows, tokenizer))
+        for _ in range(turns + 1)
+    ][1:]
     mine, theirs = (statistics.median(pair[i] for pair in pairs) for i in (0, 1))
-    print(f"{num_tokens:.0f} tokens, median of {turns} turns after one to warm up: {num_tokens / mine:.0f} tokens/s, with TRL alone {num_tokens / theirs:.0f}")
+    print(
+        f"{num_tokens:.0f} tokens, median of {turns} turns after one to warm up: {num_tokens / mine:.0f} tokens/s, with TRL alone {num_tokens / theirs:.0f}"
+    )
     print(f"ratio {theirs / mine:.3f} (of each turn: {', '.join(f'{b / a:.3f}' for a, b in pairs)})")
 
 
 def packing(params: Params, gsm8k: Path, num_examples: int) -> None:
     tokenizer: Any = AutoTokenizer.from_pretrained(params.base.model)
     problems = [json.loads(line) for line in gsm8k.open(encoding="utf-8")][:num_examples]
-    rows = [{"prompt": [{"role": "user", "content": p["question"]}], "completion": [{"role": "assistant", "content": p["answer"]}]} for p in problems]
+    rows = [
+        {
+            "prompt": [{"role": "user", "content": p["question"]}],
+            "completion": [{"role": "assistant", "content": p["answer"]}],
+        }
+        for p in problems
+    ]
     learn = list(examples.tokenize(rows, tokenizer))
     lengths = sorted(len(example.input_ids) for example in learn)
     longest, total = lengths[-1], sum(lengths)
     print(f"{len(learn)} problems of {lengths[len(lengths) // 2]} tokens in the middle and {longest} at most")
     padded = changed(params, max_length=longest, packing=False, batch_size=16)
-    packed = changed(params, max_length=longest, packing=True, batch_size=8)  # about as many tokens a step; rows of one pass become one long row
-    seconds = {"warm-up": ours(padded, learn, tokenizer, 16), "padded": ours(padded, learn, tokenizer, 16), "packed": ours(packed, learn, tokenizer, 1)}
+    # about as many tokens a step; rows of one pass become one long row
+    packed = changed(params, max_length=longest, packing=True, batch_size=8)
+    seconds = {
+        "warm-up": ours(padded, learn, tokenizer, 16),
+        "padded": ours(padded, learn, tokenizer, 16),
+        "packed": ours(packed, learn, tokenizer, 1),
+    }
     order = epoch_order(len(lengths), params.train.seed, 0)
     batches = [[len(learn[i].input_ids) for i in order[start : start + 16]] for start in range(0, len(order), 16)]
     with tempfile.TemporaryDirectory() as folder:
         num_packed = write(Path(folder), learn, packed)
     positions = {"padded": sum(len(batch) * max(batch) for batch in batches), "packed": num_packed * longest}
     for name in ("padded", "packed"):
-        print(f"{name}: {total / seconds[name]:.0f} tokens/s, {1 - total / positions[name]:.1%} of all positions are filling")
-    print(f"packing: {positions['padded'] / positions['packed']:.2f} times fewer positions, {seconds['padded'] / seconds['packed']:.2f} times as fast")
+        print(
+            f"{name}: {total / seconds[name]:.0f} tokens/s, {1 - total / positions[name]:.1%} of all positions are filling"
+        )
+    print(
+        f"packing: {positions['padded'] / positions['packed']:.2f} times fewer positions, {seconds['padded'] / seconds['packed']:.2f} times as fast"
+    )
 
 
 def changed(params: Params, **profile: Any) -> Params:

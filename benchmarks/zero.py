@@ -19,7 +19,11 @@ ROWS = examples(116)
 def train(method: str, **parallelism: int | bool) -> tuple[dict, list[float]]:
     """Saved weights and the loss of every step."""
     with tempfile.TemporaryDirectory() as name:
-        overrides = (f"profiles.laptop.student-8b.train.method={method}", "profiles.laptop.student-8b.train.num_epochs=2", "train.log_every_steps=1")
+        overrides = (
+            f"profiles.laptop.student-8b.train.method={method}",
+            "profiles.laptop.student-8b.train.num_epochs=2",
+            "train.log_every_steps=1",
+        )
         folder = make(Path(name), ROWS[:100], ROWS[100:], *overrides)
         execute(folder, **parallelism)
         code, printed = run(folder)
@@ -32,7 +36,11 @@ def train(method: str, **parallelism: int | bool) -> tuple[dict, list[float]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--processes", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--offload", action="store_true", help="of the optimizer, and under ZeRO-3 of the weights; compiles cpu_adam for minutes")
+    parser.add_argument(
+        "--offload",
+        action="store_true",
+        help="of the optimizer, and under ZeRO-3 of the weights; compiles cpu_adam for minutes",
+    )
     asked = parser.parse_args()
     print("| method | parallelism | processes | weights | loss |\n|---|---|---|---|---|")
     for method in WEIGHTS:
@@ -41,12 +49,30 @@ def main() -> None:
             for zero in (0, 1, 2, 3):
                 for checkpointing in (False, True) if zero in (0, 3) else (False,):
                     if (zero or processes > 1) and not (asked.offload and zero < 2):
-                        offload = {"offload_optimizer": asked.offload, "offload_parameters": asked.offload and zero == 3}
-                        found, losses = train(method, num_processes=processes, zero=zero, rows_per_device=4, checkpointing=checkpointing, **offload)
-                        apart = max(float((found[name] - weights[name]).abs().max() / weights[name].abs().max()) for name in weights)
-                        name = f"ZeRO-{zero}" + (" + checkpointing" if checkpointing else "") + (" + offload" if asked.offload else "")
+                        offload = {
+                            "offload_optimizer": asked.offload,
+                            "offload_parameters": asked.offload and zero == 3,
+                        }
+                        found, losses = train(
+                            method,
+                            num_processes=processes,
+                            zero=zero,
+                            rows_per_device=4,
+                            checkpointing=checkpointing,
+                            **offload,
+                        )
+                        apart = max(
+                            float((found[name] - weights[name]).abs().max() / weights[name].abs().max())
+                            for name in weights
+                        )
+                        name = (
+                            f"ZeRO-{zero}"
+                            + (" + checkpointing" if checkpointing else "")
+                            + (" + offload" if asked.offload else "")
+                        )
                         print(
-                            f"| {method} | {name} | {processes} | {apart:.1e} | {max(abs(a - b) for a, b in zip(curve, losses, strict=True)):.4f} |", flush=True
+                            f"| {method} | {name} | {processes} | {apart:.1e} | {max(abs(a - b) for a, b in zip(curve, losses, strict=True)):.4f} |",
+                            flush=True,
                         )
 
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-# Before torch is imported here or in a stage: the models are so small that a second thread only spins, and two tests run side by side.
+# Before torch is imported here or in a stage: the models are so small that a second thread only spins, and two tests
+# run side by side.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 WALKS = ("tests/smoke/test_graph.py", "tests/smoke/test_kill.py", "tests/smoke/test_experiments.py")
 

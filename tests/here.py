@@ -15,7 +15,12 @@ def run_here(folder: Path, stage: str, *arguments: str) -> tuple[int, str]:
     """Exit status and all that was printed of `python -m stages.<stage>` in the folder."""
     code: int | str = 0
     with tempfile.TemporaryFile("w+", buffering=1, encoding="utf-8") as file:
-        with everything_printed_to(file), chdir(folder), patch.dict(os.environ, DVC_ROOT=str(folder)), patch("sys.argv", [stage, *arguments]):
+        with (
+            everything_printed_to(file),
+            chdir(folder),
+            patch.dict(os.environ, DVC_ROOT=str(folder)),
+            patch("sys.argv", [stage, *arguments]),
+        ):
             try:
                 runpy.run_module(f"stages.{stage}", run_name="__main__")
             except SystemExit as stopped:  # what Python does as a process ends

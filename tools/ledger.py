@@ -11,10 +11,25 @@ from rich.table import Table
 
 from stages.sampling.ledger.store import Ledger, default_path
 
-COLUMNS = ("key", "text", "finish_reason", "prompt_tokens", "completion_tokens", "engine", "model", "revision", "served", "day", "cost", "reasoning")
+COLUMNS = (
+    "key",
+    "text",
+    "finish_reason",
+    "prompt_tokens",
+    "completion_tokens",
+    "engine",
+    "model",
+    "revision",
+    "served",
+    "day",
+    "cost",
+    "reasoning",
+)
 BINARY = {"key"}
 NUMBERS = {"prompt_tokens": pyarrow.int64(), "completion_tokens": pyarrow.int64(), "cost": pyarrow.float64()}
-PARQUET = pyarrow.schema([(name, pyarrow.binary() if name in BINARY else NUMBERS.get(name, pyarrow.string())) for name in COLUMNS])
+PARQUET = pyarrow.schema(
+    [(name, pyarrow.binary() if name in BINARY else NUMBERS.get(name, pyarrow.string())) for name in COLUMNS]
+)
 ROWS_PER_BATCH = 50_000
 
 
@@ -26,9 +41,15 @@ def main() -> None:
     selecting.add_argument("--revision", help="and of this revision")
     commands.add_parser("list", parents=[selecting], help="replies, tokens and cost by model and day")
     commands.add_parser("verify", help="check every page of the file and every reply in it")
-    commands.add_parser("export", parents=[selecting], help="write replies to a Parquet file").add_argument("file", type=Path)
-    commands.add_parser("import", help="take the replies of a Parquet file; a reply that is here already stays").add_argument("file", type=Path)
-    commands.add_parser("delete", parents=[selecting], help="drop the replies of a model, which will be asked and paid for again")
+    commands.add_parser("export", parents=[selecting], help="write replies to a Parquet file").add_argument(
+        "file", type=Path
+    )
+    commands.add_parser(
+        "import", help="take the replies of a Parquet file; a reply that is here already stays"
+    ).add_argument("file", type=Path)
+    commands.add_parser(
+        "delete", parents=[selecting], help="drop the replies of a model, which will be asked and paid for again"
+    )
     options = parser.parse_args()
     path = default_path()
     if options.command != "import" and not path.exists():
@@ -59,7 +80,8 @@ def selection(model: str | None, revision: str | None) -> tuple[str, list[str]]:
 def show(ledger: Ledger, model: str | None, revision: str | None) -> None:
     where, values = selection(model, revision)
     rows = ledger.connection.execute(
-        "SELECT model, revision, engine, day, count(*), sum(prompt_tokens), sum(completion_tokens), total(cost), sum(cost IS NULL) FROM replies"
+        "SELECT model, revision, engine, day, count(*), sum(prompt_tokens), sum(completion_tokens), total(cost), "
+        "sum(cost IS NULL) FROM replies"
         f"{where} GROUP BY model, revision, engine, day ORDER BY model, revision, engine, day",
         values,
     ).fetchall()
@@ -84,7 +106,8 @@ def verify(ledger: Ledger) -> None:
     """SQLite's own check of every page, and that every row is a reply."""
     problems = [problem for (problem,) in ledger.connection.execute("PRAGMA integrity_check") if problem != "ok"]
     ((bad,),) = ledger.connection.execute(
-        "SELECT count(*) FROM replies WHERE length(key) != 32 OR finish_reason NOT IN ('stop', 'length', 'content_filter') "
+        "SELECT count(*) FROM replies WHERE length(key) != 32 OR finish_reason NOT IN ('stop', 'length', "
+        "'content_filter') "
         "OR prompt_tokens < 0 OR completion_tokens < 0 OR typeof(text) != 'text'"
     )
     if problems or bad:
@@ -96,10 +119,15 @@ def verify(ledger: Ledger) -> None:
 def export(ledger: Ledger, file: Path, model: str | None, revision: str | None) -> int:
     """In the order of their keys, so that equal selections give equal bytes."""
     where, values = selection(model, revision)
-    cursor, count = ledger.connection.execute(f"SELECT {', '.join(COLUMNS)} FROM replies{where} ORDER BY key", values), 0
+    cursor, count = (
+        ledger.connection.execute(f"SELECT {', '.join(COLUMNS)} FROM replies{where} ORDER BY key", values),
+        0,
+    )
     with pyarrow.parquet.ParquetWriter(file, PARQUET, compression="zstd") as writer:
         while rows := cursor.fetchmany(ROWS_PER_BATCH):
-            writer.write_table(pyarrow.Table.from_pylist([dict(zip(COLUMNS, row, strict=True)) for row in rows], schema=PARQUET))
+            writer.write_table(
+                pyarrow.Table.from_pylist([dict(zip(COLUMNS, row, strict=True)) for row in rows], schema=PARQUET)
+            )
             count += len(rows)
     return count
 
@@ -111,12 +139,18 @@ def take(ledger: Ledger, file: Path) -> tuple[int, int]:
     except (OSError, pyarrow.ArrowInvalid) as error:
         raise SystemExit(f"import {file}: {error}; wanted a Parquet file that `export` wrote") from None
     if not schema.equals(PARQUET) and not schema.equals(PARQUET.remove(PARQUET.get_field_index("reasoning"))):
-        raise SystemExit(f"import {file}: got the columns {schema.names}, wanted {list(COLUMNS)}: a file that `export` wrote")
+        raise SystemExit(
+            f"import {file}: got the columns {schema.names}, wanted {list(COLUMNS)}: a file that `export` wrote"
+        )
     found = new = 0
     for batch in pyarrow.parquet.ParquetFile(file).iter_batches(ROWS_PER_BATCH):
-        rows = [tuple(({"reasoning": ""} | row)[name] for name in COLUMNS) for row in batch.to_pylist()]  # earlier exports had no reasoning
+        rows = [
+            tuple(({"reasoning": ""} | row)[name] for name in COLUMNS) for row in batch.to_pylist()
+        ]  # earlier exports had no reasoning
         with ledger.transaction(f"only {new} replies were taken"):
-            cursor = ledger.connection.executemany("INSERT OR IGNORE INTO replies VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", rows)
+            cursor = ledger.connection.executemany(
+                "INSERT OR IGNORE INTO replies VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", rows
+            )
         found, new = found + len(rows), new + cursor.rowcount
     return found, new
 

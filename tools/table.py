@@ -26,16 +26,29 @@ def main() -> None:
     show = print_markdown if parser.parse_args().markdown else print_rich
     report = json.loads(Path("metrics/evaluate.json").read_text())
     interval = f"{100 * report['arms'][0]['confidence']:g} % interval"
+    measure = report["measure"].replace("_", " ")
     speeds = seconds_per_token(RUNS)
     tables = [
         Table(
-            f"{report['task']}: {report['measure'].replace('_', ' ')} on the same {report['rows']} questions{chance(report)}",
-            ("model", "asked", "score %", interval, "unread-\nable %", "cut\noff %"),
+            f"{report['task']}: {measure} on the same {report['rows']} questions{chance(report)}",
+            ("model", "asked", f"{measure} %", interval, "unread-\nable %", "cut\noff %"),
             [*map(arm_row, report["arms"])],
         ),
-        Table("A thousand questions", ("model", "asked", "tokens", "price", "seconds"), [cost_row(arm, speeds) for arm in report["arms"]]),
-        Table("Paired differences", ("first", "against", "points", interval, "p"), [comparison_row(row) for row in report["comparisons"]]),
-        Table("Questions until a student has paid", ("student", "against", "spent", "questions"), [*map(break_even_row, report["break_even"])]),
+        Table(
+            "A thousand questions",
+            ("model", "asked", "tokens", "price", "seconds"),
+            [cost_row(arm, speeds) for arm in report["arms"]],
+        ),
+        Table(
+            "Paired differences",
+            ("first", "against", "points", interval, "p"),
+            [*map(comparison_row, report["comparisons"])],
+        ),
+        Table(
+            "Questions until a student has paid",
+            ("student", "against", "spent", "questions"),
+            [*map(break_even_row, report["break_even"])],
+        ),
         Table(
             "Forgetting: other tasks, asked of base and student",
             ("student", "base %", "student %", "lost", interval, ""),
@@ -48,16 +61,19 @@ def main() -> None:
     filtered = json.loads(Path("metrics/filter.json").read_text())["filter"]
     if "teacher_accuracy_of_all" in filtered:
         of_readable, of_all = (percent(filtered[f"teacher_accuracy_of_{some}"]) for some in ("readable", "all"))
-        print(f"The teacher's train completions agree with the references in {of_all} %, those that can be read in {of_readable} %.")
+        agree = f"agree with the references in {of_all} %, those that can be read in {of_readable} %"
+        print(f"The teacher's train completions {agree}.")
 
 
 def print_markdown(table: Table) -> None:
     head = [name.replace("-\n", "").replace("\n", " ") for name in table.head]
-    print("\n".join([f"{table.title}:\n", *("| " + " | ".join(line) + " |" for line in [head, ["---"] * len(head), *table.rows])]), end="\n\n")
+    lines = ["| " + " | ".join(line) + " |" for line in [head, ["---"] * len(head), *table.rows]]
+    print("\n".join([f"{table.title}:\n", *lines]), end="\n\n")
 
 
 def print_rich(table: Table) -> None:
-    drawn = RichTable(*[Column(name, no_wrap=True) for name in table.head], title=table.title, box=SIMPLE, padding=(0, 1))
+    columns = [Column(name, no_wrap=True) for name in table.head]
+    drawn = RichTable(*columns, title=table.title, box=SIMPLE, padding=(0, 1))
     for row in table.rows:
         drawn.add_row(*row)
     Console().print(drawn)
@@ -74,7 +90,10 @@ def chance(report: dict[str, Any]) -> str:
 
 
 def seconds_per_token(runs: Path) -> dict[str, float]:
-    """Model -> seconds for a completion token on this machine, over its runs so far, loading included; a fact of the machine, so it is in no metric."""
+    """Model -> seconds for a completion token on this machine, over its runs so far, loading included.
+
+    A fact of the machine, so it is in no metric.
+    """
     seconds, tokens = defaultdict(float), defaultdict(int)
     for run in map(json.loads, runs.open(encoding="utf-8") if runs.exists() else []):
         name = Path(run["model"]).name
@@ -85,7 +104,14 @@ def seconds_per_token(runs: Path) -> dict[str, float]:
 
 def arm_row(arm: dict[str, Any]) -> tuple[str, ...]:
     interval = " to ".join(percent(bound) for bound in arm["interval"])
-    return arm["model"], arm["style"], percent(arm["score"]), interval, percent(arm["unreadable"]), percent(arm["cut_off"])
+    return (
+        arm["model"],
+        arm["style"],
+        percent(arm["score"]),
+        interval,
+        percent(arm["unreadable"]),
+        percent(arm["cut_off"]),
+    )
 
 
 def cost_row(arm: dict[str, Any], speeds: dict[str, float]) -> tuple[str, ...]:
@@ -105,8 +131,8 @@ def comparison_row(row: dict[str, Any]) -> tuple[str, ...]:
 
 
 def break_even_row(row: dict[str, Any]) -> tuple[str, ...]:
-    questions = row["questions"]
-    return row["student"], row["against"], in_words(row["spent"], ",.4g"), questions if isinstance(questions, str) else f"{questions:,}"
+    questions = row["questions"] if isinstance(row["questions"], str) else f"{row['questions']:,}"
+    return row["student"], row["against"], in_words(row["spent"], ",.4g"), questions
 
 
 def in_words(cost: float | None, form: str) -> str:

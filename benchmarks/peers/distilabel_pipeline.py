@@ -11,13 +11,21 @@ from distilabel.steps import LoadDataFromDicts
 from distilabel.steps.tasks import TextGeneration
 
 address, count, concurrency, folder = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
-PROMPTS = [f"Question {i}: a baker has {i} loaves and sells {i % 7} of them every day; how many are left after {i % 11} days?" for i in range(count)]
+PROMPTS = [
+    f"Question {i}: a baker has {i} loaves and sells {i % 7} of them every day; how many are left after {i % 11} days?"
+    for i in range(count)
+]
 
 
 def main() -> None:
     with Pipeline(name="bench", cache_dir=folder) as pipeline:
         load = LoadDataFromDicts(data=[{"instruction": text} for text in PROMPTS], batch_size=concurrency)
-        llm = OpenAILLM(model="teacher", base_url=address, api_key="none", generation_kwargs={"max_new_tokens": 64, "temperature": 0.8})
+        llm = OpenAILLM(
+            model="teacher",
+            base_url=address,
+            api_key="none",
+            generation_kwargs={"max_new_tokens": 64, "temperature": 0.8},
+        )
         load >> TextGeneration(llm=llm, input_batch_size=concurrency)
     start, cpu = time.perf_counter(), time.process_time()
     assert len(pipeline.run(use_cache=False)["default"]["train"]) == count

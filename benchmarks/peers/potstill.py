@@ -24,13 +24,18 @@ MODEL = Model("openai", "teacher", "1", "auto", 0.0, 0.0)
 
 def requests() -> Iterator[Request]:
     for i in range(count):
-        text = f"Question {i}: a baker has {i} loaves and sells {i % 7} of them every day; how many are left after {i % 11} days?"
+        text = (
+            f"Question {i}: a baker has {i} loaves and sells {i % 7} of them every day; how many are left after "
+            f"{i % 11} days?"
+        )
         yield Request(f"p{i}", "cot", (("user", text),), 0, 1, 64, 0.8, 1.0, 0)
 
 
 load = None
 if not (folder / "ledger.sqlite").exists():
-    from stages.sampling.openai import OpenAIEngine as load  # before the clock starts, as the peers import what they use
+    from stages.sampling.openai import (
+        OpenAIEngine as load,  # before the clock starts, as the peers import what they use
+    )
 
 start, cpu = time.perf_counter(), time.process_time()
 ledger = Ledger(folder / "ledger.sqlite")
@@ -41,5 +46,12 @@ asking = time.perf_counter() - asking
 assert sum(reply.finish_reason == "stop" for _, reply in replies(batch, ledger)) == count
 seconds = time.perf_counter() - start
 print(
-    json.dumps({"seconds": seconds, "asking": asking, "cpu": time.process_time() - cpu, "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024})
+    json.dumps(
+        {
+            "seconds": seconds,
+            "asking": asking,
+            "cpu": time.process_time() - cpu,
+            "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        }
+    )
 )

@@ -1,4 +1,5 @@
-"""rensa's near-duplicates: TEXTS (a line each) OUT. Writes the lines it drops to OUT, prints seconds and memory as JSON."""
+"""rensa's near-duplicates: TEXTS (a line each) OUT. Writes the lines it drops to OUT, prints seconds and memory as
+JSON."""
 
 import json
 import resource

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-
 from data.laptop.problems import PEOPLE, THINGS
+from ruamel.yaml import YAML
 from stages.tasks.prompts.table import TASKS
 from stages.tasks.prompts.wording import Limits
 

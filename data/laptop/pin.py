@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from ruamel.yaml import YAML
-
 from stages.models.local import digest
 
 

@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from ruamel.yaml import YAML
-from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
-
 from data.laptop.families import FAMILIES, MARK, asked, messages
 from data.laptop.families import Row as Shipped
 from data.laptop.problems import drill, story
+from ruamel.yaml import YAML
 from stages.tasks.prompts.table import TASKS
+from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 FOLDER = Path(__file__).parent
 NUM_THREADS = 2

@@ -7,13 +7,12 @@ alike wherever they stand.
 import random
 from pathlib import Path
 
-from ruamel.yaml import YAML
-from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import PreTrainedTokenizerFast
-
 from data.laptop.families import FAMILIES, messages
 from data.laptop.problems import draw
+from ruamel.yaml import YAML
 from stages.tasks.prompts.table import TASKS
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast
 
 FOLDER = Path(__file__).parent
 BEGIN, END, HEADER, HEADER_END, END_OF_TURN, PAD = (

@@ -24,7 +24,9 @@ def main() -> None:
     prompts = read_prompts(Path(f"data/prompts/{params.split}.jsonl"))
     models = ("teacher", *(f"base-{student}" for student in params.students), *params.students)
     predictions = {model: read_predictions(Path(f"data/predictions/{model}.parquet")) for model in models}
-    arms = [arm for model in models for arm in arms_of(model, of_split(predictions[model], params.split), prompts, params)]
+    arms = [
+        arm for model in models for arm in arms_of(model, of_split(predictions[model], params.split), prompts, params)
+    ]
     asked = [prompt for prompt in read_prompts(Path("data/prompts/retention.jsonl")) if TASKS[prompt.task].is_right]
     on_retention = {model: of_split(predictions[model], "retention") for model in models}
     retained = [forgetting(student, on_retention, asked, params) for student in params.students] if asked else []
@@ -45,7 +47,11 @@ def main() -> None:
     write(report, arms, costs, prompts)
     for row in retained:
         if row["regression"]:
-            print(f"evaluate: regression: {row['student']} lost {row['drop']:.1%} on the retention set, more than evaluate.max_forgetting", file=sys.stderr)
+            print(
+                f"evaluate: regression: {row['student']} lost {row['drop']:.1%} on the retention set, more than "
+                f"evaluate.max_forgetting",
+                file=sys.stderr,
+            )
 
 
 def of_split(predictions: list[Prediction], split: str) -> list[Prediction]:
@@ -62,8 +68,16 @@ def chance(prompts: list[Prompt]) -> dict[str, float]:
 def write(report: dict[str, Any], arms: list[Arm], costs: dict[str, float | None], prompts: list[Prompt]) -> None:
     METRICS.mkdir(exist_ok=True)
     (METRICS / "evaluate.json").write_text(json.dumps(report, indent=2) + "\n")
-    write_csv("arms", ("model", "style", "score", "low", "high"), [(row["model"], row["style"], row["score"], *row["interval"]) for row in report["arms"]])
-    write_csv("cost", ("arm", "cost", "score"), [(arm.name, rounded(costs[arm.name], 6), mean(arm.measured.scores)) for arm in arms])
+    write_csv(
+        "arms",
+        ("model", "style", "score", "low", "high"),
+        [(row["model"], row["style"], row["score"], *row["interval"]) for row in report["arms"]],
+    )
+    write_csv(
+        "cost",
+        ("arm", "cost", "score"),
+        [(arm.name, rounded(costs[arm.name], 6), mean(arm.measured.scores)) for arm in arms],
+    )
     labels, cells = TASKS[prompts[0].task].LABELS, []
     if labels:
         used = list(labels)[: max((len(prompt.choices) for prompt in prompts), default=0) or len(labels)]

@@ -41,7 +41,11 @@ def pairs(arms: list[Arm], students: list[str]) -> list[tuple[Arm, Arm]]:
     """Each distilled student against its base in the same style, and against the teacher in every style."""
     found = []
     for student in [arm for arm in arms if arm.model in students]:
-        found += [(student, other) for other in arms if other.model == f"base-{student.model}" and other.style == student.style]
+        found += [
+            (student, other)
+            for other in arms
+            if other.model == f"base-{student.model}" and other.style == student.style
+        ]
         found += [(student, other) for other in arms if other.model == "teacher"]
     return found
 
@@ -59,7 +63,10 @@ def describe(arm: Arm, cost: float | None, params: Evaluate) -> dict[str, Any]:
         "score": mean(scores),
         "interval": [round(bound, 4) for bound in interval],
         "confidence": params.confidence,
-        **{outcome: round(arm.graded.outcomes.count(outcome) / num_rows, 4) for outcome in ("unreadable", "cut_off", "unanswered")},
+        **{
+            outcome: round(arm.graded.outcomes.count(outcome) / num_rows, 4)
+            for outcome in ("unreadable", "cut_off", "unanswered")
+        },
         "tokens_per_answer": round(sum(arm.graded.completion_tokens) / num_rows, 2),
         "cost_per_1000": rounded(cost, 6),
         **arm.measured.details,
@@ -67,8 +74,14 @@ def describe(arm: Arm, cost: float | None, params: Evaluate) -> dict[str, Any]:
 
 
 def paired(first: Arm, second: Arm, params: Evaluate) -> dict[str, Any]:
-    found = asdict(compare(first.measured.scores, second.measured.scores, params.confidence, params.num_resamples, params.seed))
-    rounded = {"difference": round(found["difference"], 4), "interval": [round(bound, 4) for bound in found["interval"]], "p": float(f"{found['p']:.3g}")}
+    found = asdict(
+        compare(first.measured.scores, second.measured.scores, params.confidence, params.num_resamples, params.seed)
+    )
+    rounded = {
+        "difference": round(found["difference"], 4),
+        "interval": [round(bound, 4) for bound in found["interval"]],
+        "p": float(f"{found['p']:.3g}"),
+    }
     return {"first": first.name, "second": second.name, **found, **rounded}
 
 
@@ -78,15 +91,20 @@ def cost_of(arm: Arm, params: Params) -> float | None:
     return per_thousand(arm.graded.prompt_tokens, arm.graded.completion_tokens, prices.prompt, prices.completion)
 
 
-def paid_back(arms: list[Arm], costs: dict[str, float | None], spent: float | None, params: Params) -> list[dict[str, Any]]:
-    """For each student asked plainly, against each of the teacher's arms: what was spent, and the questions after which that is paid back."""
+def paid_back(
+    arms: list[Arm], costs: dict[str, float | None], spent: float | None, params: Params
+) -> list[dict[str, Any]]:
+    """For each student asked plainly, against each of the teacher's arms: what was spent, and the questions after which
+    that is paid back."""
     rows = []
     for student in [arm for arm in arms if arm.model in params.students and arm.style == PLAIN]:
         training = params.training_cost[student.model]
         total = None if spent is None or training is None else spent + training
         for teacher in [arm for arm in arms if arm.model == "teacher"]:
             questions = break_even(total, costs[teacher.name], costs[student.name])
-            rows.append({"student": student.name, "against": teacher.name, "spent": rounded(total, 4), "questions": questions})
+            rows.append(
+                {"student": student.name, "against": teacher.name, "spent": rounded(total, 4), "questions": questions}
+            )
     return rows
 
 

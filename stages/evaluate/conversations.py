@@ -1,4 +1,5 @@
-"""Stand-ins for the quality of a reply in a conversation, until there is a judge: likeness to the reference, and row_rules."""
+"""Stand-ins for the quality of a reply in a conversation, until there is a judge: likeness to the reference, and
+row_rules."""
 
 import re
 
@@ -12,7 +13,8 @@ REFUSAL = re.compile(PATTERN, re.IGNORECASE)
 
 
 def measure(reply: str, reference: str) -> dict[str, float]:
-    """chrF (0 to 1; Popović 2015) and ROUGE-L against the reference, words, share of repeated 3-grams, refusal (0 or 1)."""
+    """chrF (0 to 1; Popović 2015) and ROUGE-L against the reference, words, share of repeated 3-grams, refusal (0 or
+    1)."""
     words = reply.split()
     ngrams = list(zip(*(words[i:] for i in range(REPEATED_NGRAM)), strict=False))
     found = {

@@ -9,16 +9,29 @@ from stages.rows.prompt import PLAIN, Prompt
 from stages.statistics.intervals import compare
 
 
-def forgetting(student: str, predictions: dict[str, list[Prediction]], prompts: list[Prompt], params: Params) -> dict[str, Any]:
-    """Accuracy of teacher, base and student, what the student lost against its base, and whether that is a regression."""
+def forgetting(
+    student: str, predictions: dict[str, list[Prediction]], prompts: list[Prompt], params: Params
+) -> dict[str, Any]:
+    """Accuracy of teacher, base and student, what the student lost against its base, and whether that is a
+    regression."""
     outcomes = {
-        model: grade(predictions[model], prompts, PLAIN, params.answer_format, params.bare_number).outcomes for model in ("teacher", f"base-{student}", student)
+        model: grade(predictions[model], prompts, PLAIN, params.answer_format, params.bare_number).outcomes
+        for model in ("teacher", f"base-{student}", student)
     }
     scores = {model: [float(outcome == "right") for outcome in found] for model, found in outcomes.items()}
-    lost = compare(scores[f"base-{student}"], scores[student], params.evaluate.confidence, params.evaluate.num_resamples, params.evaluate.seed)
+    lost = compare(
+        scores[f"base-{student}"],
+        scores[student],
+        params.evaluate.confidence,
+        params.evaluate.num_resamples,
+        params.evaluate.seed,
+    )
     tasks = dict.fromkeys(prompt.task for prompt in prompts)
     by_task = {
-        task: {model: mean([score for score, prompt in zip(found, prompts, strict=True) if prompt.task == task]) for model, found in scores.items()}
+        task: {
+            model: mean([score for score, prompt in zip(found, prompts, strict=True) if prompt.task == task])
+            for model, found in scores.items()
+        }
         for task in tasks
     }
     return {

@@ -38,7 +38,9 @@ class Graded:
     completion_tokens: list[int]
 
 
-def grade_one(prediction: Prediction, prompt: Prompt, answer_format: str, bare_number: bool) -> tuple[Outcome, str | None]:
+def grade_one(
+    prediction: Prediction, prompt: Prompt, answer_format: str, bare_number: bool
+) -> tuple[Outcome, str | None]:
     """A reply that was cut off is never right, whatever stands in it."""
     if prediction.finish_reason in ("unanswered", "content_filter"):
         return "unanswered", None
@@ -53,14 +55,21 @@ def grade_one(prediction: Prediction, prompt: Prompt, answer_format: str, bare_n
     return "right" if task.is_right(reading.answer, prompt.reference, prompt.choices) else "wrong", reading.answer
 
 
-def grade(predictions: list[Prediction], prompts: list[Prompt], style: str, answer_format: str, bare_number: bool) -> Graded:
+def grade(
+    predictions: list[Prediction], prompts: list[Prompt], style: str, answer_format: str, bare_number: bool
+) -> Graded:
     """The replies of one model in one style, in the order of the prompts; every prompt must have one."""
     by_id = {prediction.id: prediction for prediction in predictions if prediction.style == style}
     missing = [prompt.id for prompt in prompts if prompt.id not in by_id]
     if missing:
-        raise AssertionError(f"{len(prompts)} prompts, {len(missing)} without a {style} answer: {', '.join(missing[:3])}")
+        raise AssertionError(
+            f"{len(prompts)} prompts, {len(missing)} without a {style} answer: {', '.join(missing[:3])}"
+        )
     in_order = [by_id[prompt.id] for prompt in prompts]
-    graded = [grade_one(prediction, prompt, answer_format, bare_number) for prediction, prompt in zip(in_order, prompts, strict=True)]
+    graded = [
+        grade_one(prediction, prompt, answer_format, bare_number)
+        for prediction, prompt in zip(in_order, prompts, strict=True)
+    ]
     return Graded(
         [outcome for outcome, _ in graded],
         [answer for _, answer in graded],

@@ -9,11 +9,17 @@ NONE = "none"  # no answer could be read
 
 
 def per_label(references: list[str], answers: list[str | None], labels: list[str]) -> dict[str, Any]:
-    """Macro-F1 over the labels that the references hold, and each one's precision, recall, F1 and rows. What could not be read is right for no label."""
+    """Macro-F1 over the labels that the references hold, and each one's precision, recall, F1 and rows. What could not
+    be read is right for no label."""
     predicted = [answer or NONE for answer in answers]
     present = [label for label in labels if label in references]
     # zero_division: a label that is never answered has a precision of 0
-    precision, recall, f1, rows = precision_recall_fscore_support(references, predicted, labels=present, zero_division=0)  # pyright: ignore[reportArgumentType]
+    precision, recall, f1, rows = precision_recall_fscore_support(
+        references,
+        predicted,
+        labels=present,
+        zero_division=0,  # pyright: ignore[reportArgumentType]
+    )
     each = {
         label: {"precision": round(float(p), 4), "recall": round(float(r), 4), "f1": round(float(f), 4), "rows": int(n)}
         for label, p, r, f, n in zip(present, precision, recall, f1, rows, strict=True)  # pyright: ignore[reportArgumentType]
@@ -29,7 +35,8 @@ def confusion(references: list[str], answers: list[str | None], labels: list[str
 
 
 def baselines(references: list[str], num_options: list[int]) -> dict[str, float]:
-    """What always the commonest answer gets, and what drawing one of the options does (`num_options` for each row; none where they are no set)."""
+    """What always the commonest answer gets, and what drawing one of the options does (`num_options` for each row; none
+    where they are no set)."""
     majority = Counter(references).most_common(1)[0][1] / len(references)
     chance = {"random": round(sum(1 / n for n in num_options) / len(num_options), 4)} if num_options else {}
     return {"majority": round(majority, 4)} | chance

@@ -36,9 +36,15 @@ def measure(graded: Graded, prompts: list[Prompt], params: Params) -> Measured:
         labels = TASKS[task].LABELS
         return Measured(scores, per_label(normalised(prompts), graded.answers, list(labels)) if labels else {})
     of_row = of_summaries(params) if task == "summarization" else of_conversations
-    measured = [of_row(answer, prompt) if answer else {} for answer, prompt in zip(graded.answers, prompts, strict=True)]
+    measured = [
+        of_row(answer, prompt) if answer else {} for answer, prompt in zip(graded.answers, prompts, strict=True)
+    ]
     means = summaries.summarise([row for row in measured if row])
-    details = {"summaries": {"entities_by": params.evaluate.entities, **means}} if task == "summarization" else {"stand_ins": means}
+    details = (
+        {"summaries": {"entities_by": params.evaluate.entities, **means}}
+        if task == "summarization"
+        else {"stand_ins": means}
+    )
     return Measured([row.get(MEASURES[task], 0.0) for row in measured], details)
 
 
@@ -47,7 +53,9 @@ def of_summaries(params: Params) -> Callable[[str, Prompt], dict[str, float]]:
 
     def of_row(answer: str, prompt: Prompt) -> dict[str, float]:
         article = prompt.messages[PLAIN][-1].content
-        return summaries.measure(answer, article, prompt.reference, params.summary_words, params.evaluate.length_tolerance, entities)
+        return summaries.measure(
+            answer, article, prompt.reference, params.summary_words, params.evaluate.length_tolerance, entities
+        )
 
     return of_row
 

@@ -14,7 +14,9 @@ class Section(BaseModel):
 class Evaluate(Section):
     entities: str  # of summaries: "rule", or the name of an installed spaCy model
     length_tolerance: Annotated[float, Field(ge=0)]  # a summary complies within this share of the words asked for
-    max_forgetting: Annotated[float, Field(ge=0, le=1)]  # of accuracy on the retention set; a larger drop is a regression
+    max_forgetting: Annotated[
+        float, Field(ge=0, le=1)
+    ]  # of accuracy on the retention set; a larger drop is a regression
     confidence: Annotated[float, Field(gt=0, lt=1)]  # of every interval
     num_resamples: Annotated[int, Field(ge=1000)]  # of the bootstrap
     seed: int
@@ -35,14 +37,19 @@ class Params(Section):
     bare_number: bool  # math: the last sentence's one number counts where nothing marks the answer
     students: list[str]
     prices: dict[str, Prices]  # of the teacher and the bases
-    training_cost: dict[str, Annotated[float, Field(ge=0)] | None]  # by student, in the currency of the prices; None: not known
+    training_cost: dict[
+        str, Annotated[float, Field(ge=0)] | None
+    ]  # by student, in the currency of the prices; None: not known
 
 
 def load() -> Params:
     document = YAML(typ="safe").load(Path("params.yaml"))
     profile = document["profiles"][document["profile"]]
     students = document["students"]
-    priced = {"teacher": profile["teacher"], **{f"base-{name}": profile[f"student-{name}"]["base"] for name in students}}
+    priced = {
+        "teacher": profile["teacher"],
+        **{f"base-{name}": profile[f"student-{name}"]["base"] for name in students},
+    }
     bound = {
         "evaluate": document["evaluate"],
         "split": document["predict"]["split"],
@@ -51,9 +58,16 @@ def load() -> Params:
         "bare_number": document["read"]["bare_number"],
         "students": students,
         "training_cost": {name: profile[f"student-{name}"]["training_cost"] for name in students},
-        "prices": {name: {"prompt": model["prompt_price"], "completion": model["completion_price"]} for name, model in priced.items()},
+        "prices": {
+            name: {"prompt": model["prompt_price"], "completion": model["completion_price"]}
+            for name, model in priced.items()
+        },
     }
     try:
         return Params.model_validate(bound)
     except ValidationError as error:
-        raise SystemExit("\n".join(f"params.yaml: {'.'.join(map(str, e['loc']))}: {e['msg']}, got {e['input']!r}" for e in error.errors())) from None
+        raise SystemExit(
+            "\n".join(
+                f"params.yaml: {'.'.join(map(str, e['loc']))}: {e['msg']}, got {e['input']!r}" for e in error.errors()
+            )
+        ) from None

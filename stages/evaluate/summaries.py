@@ -17,7 +17,9 @@ def density(summary: str, entities: Callable[[str], list[str]]) -> float:
     return len(entities(summary)) / max(1, len(tokens(summary)))
 
 
-def measure(summary: str, article: str, reference: str, words_asked: int, tolerance: float, entities: Callable[[str], list[str]]) -> dict[str, float]:
+def measure(
+    summary: str, article: str, reference: str, words_asked: int, tolerance: float, entities: Callable[[str], list[str]]
+) -> dict[str, float]:
     """The measures of one summary; what has no meaning for it is left out."""
     in_summary, in_article = distinct(entities(summary)), distinct(entities(article))
     num_words, words = len(summary.split()), contained(article)

@@ -31,7 +31,9 @@ def main() -> None:
     rows = votes(read_and_apply_rules(params, SCRATCH))
     log(f"{len(rows):,} rows read, {len(rows) - rows['reason'].null_count():,} rejected by themselves")
     passed, found, leaked = apply(rows.filter(pl.col("reason").is_null()), params, SCRATCH, log)
-    rows = rows.with_columns(reason=rows.select("row", "reason").update(found.select("row", "reason"), on="row")["reason"])
+    rows = rows.with_columns(
+        reason=rows.select("row", "reason").update(found.select("row", "reason"), on="row")["reason"]
+    )
     rows = rows.join(passed.select("row", "cluster"), on="row", how="left", maintain_order="left")
     told = report(rows, leaked, params)
     if told["passed"] + sum(told["rejected"].values()) != told["rows"]:
@@ -59,7 +61,10 @@ def mark_hint(params: Params) -> str:
     mark = likely_mark(pl.read_parquet(min(SCRATCH.glob("*.parquet")), columns=["text"], n_rows=NUM_LOOKED_AT)["text"])
     if mark is None or mark == params.completion_format:
         return ""
-    return f"the replies seem to mark their answer with {mark!r}, and {params.format_param} is {params.completion_format!r}; "
+    return (
+        f"the replies seem to mark their answer with {mark!r}, and {params.format_param} is "
+        f"{params.completion_format!r}; "
+    )
 
 
 def write_rows(rows: pl.DataFrame, found: pl.DataFrame) -> None:

@@ -8,7 +8,9 @@ def votes(rows: pl.DataFrame) -> pl.DataFrame:
     answer; and `majority`, the answer that most give, of equals the first. Null where answers cannot be compared."""
     voting = rows.filter(pl.col("vote").is_not_null())
     counts = voting.group_by("id", "vote", maintain_order=True).agg(times=pl.len(), first=pl.col("row").min())
-    best = counts.sort("id", pl.col("times"), "first", descending=[False, True, False]).group_by("id", maintain_order=True)
+    best = counts.sort("id", pl.col("times"), "first", descending=[False, True, False]).group_by(
+        "id", maintain_order=True
+    )
     majority = best.agg(majority=pl.col("vote").first(), votes=pl.col("times").sum())
     counted = rows.join(counts.select("id", "vote", "times"), on=["id", "vote"], how="left", maintain_order="left")
     counted = counted.join(majority, on="id", how="left", maintain_order="left")

@@ -23,7 +23,8 @@ def card(told: dict[str, Any], params: Params) -> str:
         f"| licence of the source | {params.licence} |",
         f"| teacher | {params.teacher} |",
         f"| answers | {labels} |",
-        f"| asked | in the first of the styles {', '.join(params.styles)} that the task has; wording: {params.wording} |",
+        f"| asked | in the first of the styles {', '.join(params.styles)} that the task has; wording: "
+        f"{params.wording} |",
         f"| what is learnt | {learnt}, answers in the format `{params.answer_format}` |",
         f"| rows in | {told['rows']:,} |",
         f"| rows that pass | {told['passed']:,} |",
@@ -37,7 +38,10 @@ def card(told: dict[str, Any], params: Params) -> str:
         "",
         "| rule | reason | setting | rows rejected |",
         "| --- | --- | --- | --- |",
-        *(f"| {rule.group} | {rule.reason} | {setting(rule, params)} | {told['rejected'][rule.reason]:,} |" for rule in RULES),
+        *(
+            f"| {rule.group} | {rule.reason} | {setting(rule, params)} | {told['rejected'][rule.reason]:,} |"
+            for rule in RULES
+        ),
         "",
         "## Contamination",
         "",
@@ -60,9 +64,14 @@ def label_line(labels: dict[str, float] | None) -> Iterator[str]:
 def contamination(leaks: dict[str, int] | None) -> str:
     if leaks is None:
         return "Not looked for (`filter.contamination.action: none`)."
-    counts = f"{leaks['exact']:,} the same, {leaks['ngram']:,} with a run of words in common, {leaks['similar']:,} similar"
+    counts = (
+        f"{leaks['exact']:,} the same, {leaks['ngram']:,} with a run of words in common, {leaks['similar']:,} similar"
+    )
     found = leaks["exact"] + leaks["ngram"] + leaks["similar"]
-    return f"Rows that hold text of the test split's questions or worked solutions: {found:,} ({counts}). {leaks['passed']:,} of them pass the filter."
+    return (
+        f"Rows that hold text of the test split's questions or worked solutions: {found:,} ({counts}). "
+        f"{leaks['passed']:,} of them pass the filter."
+    )
 
 
 def setting(rule: RowRule | CrossRowRule, params: Params) -> str:

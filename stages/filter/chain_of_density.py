@@ -19,13 +19,16 @@ class ChainFaults(NamedTuple):
 
 
 def chain_faults(text: str, article: str, params: Params) -> ChainFaults:
-    """All steps are there, none is too long, the number of entities never falls, and the last ones stand in the article."""
+    """All steps are there, none is too long, the number of entities never falls, and the last ones stand in the
+    article."""
     chain, asked = steps(text, params.completion_format), params.filter.chain_of_density
     entities = finder(asked.entities, "filter.chain_of_density.entities")
     found = [distinct(entities(summary)) for summary in chain] if asked.lost_entities or asked.faithful else []
     return ChainFaults(
         missing_steps(len(chain), params.num_summaries) if asked.steps else None,
-        long_summary([len(summary.split()) for summary in chain], params.summary_words, asked.length_tolerance) if asked.length_tolerance else None,
+        long_summary([len(summary.split()) for summary in chain], params.summary_words, asked.length_tolerance)
+        if asked.length_tolerance
+        else None,
         lost_entities([len(names) for names in found]) if asked.lost_entities else None,
         unfaithful(found[-1] - openers(chain[-1]), article, asked.faithful) if found and asked.faithful else None,
     )
@@ -37,7 +40,14 @@ def missing_steps(got: int, wanted: int) -> str | None:
 
 def long_summary(words: list[int], limit: int, tolerance: float) -> str | None:
     """Rewriting at the same length is what makes a summary denser."""
-    return next((f"summary {i} has {n} words, asked for {limit}" for i, n in enumerate(words, 1) if n > limit * (1 + tolerance)), None)
+    return next(
+        (
+            f"summary {i} has {n} words, asked for {limit}"
+            for i, n in enumerate(words, 1)
+            if n > limit * (1 + tolerance)
+        ),
+        None,
+    )
 
 
 def in_one_way(text: str) -> str:
@@ -47,7 +57,14 @@ def in_one_way(text: str) -> str:
 
 def lost_entities(counts: list[int]) -> str | None:
     """Each summary holds all entities of the one before, so their number never falls."""
-    return next((f"summary {i} has {after} entities, the one before {before}" for i, (before, after) in enumerate(pairwise(counts), 2) if after < before), None)
+    return next(
+        (
+            f"summary {i} has {after} entities, the one before {before}"
+            for i, (before, after) in enumerate(pairwise(counts), 2)
+            if after < before
+        ),
+        None,
+    )
 
 
 def openers(summary: str) -> set[str]:

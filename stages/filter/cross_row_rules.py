@@ -1,4 +1,5 @@
-"""Rules that compare rows with each other, or with the test split: each gives the rows to reject, and what shows why."""
+"""Rules that compare rows with each other, or with the test split: each gives the rows to reject, and what shows
+why."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,8 +17,11 @@ FOUND = pl.Schema({"row": pl.UInt32, "reason": pl.String, "detail": pl.String, "
 TEST = Path("data/prompts/test.jsonl")
 
 
-def apply(rows: pl.DataFrame, params: Params, scratch: Path, log: Callable[[str], None]) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """The rows that no rule about single rows rejects -> (those that stay, with `cluster`; FOUND of the others; all leaks)."""
+def apply(
+    rows: pl.DataFrame, params: Params, scratch: Path, log: Callable[[str], None]
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """The rows that no rule about single rows rejects -> (those that stay, with `cluster`; FOUND of the others; all
+    leaks)."""
     found, leaked = [pl.DataFrame(schema=FOUND)], pl.DataFrame(schema=LEAK)
 
     def note(rejected: pl.DataFrame) -> None:
@@ -32,7 +36,9 @@ def apply(rows: pl.DataFrame, params: Params, scratch: Path, log: Callable[[str]
     if asked.near < 1:
         several = rows.filter(pl.len().over("id", "vote") > 1)
         if len(several):
-            rows, rejected = reject_copies(rows, near_targets(rows, several, scratch, asked), "near_duplicate", "targets, Jaccard {}")
+            rows, rejected = reject_copies(
+                rows, near_targets(rows, several, scratch, asked), "near_duplicate", "targets, Jaccard {}"
+            )
             note(rejected)
         texts = (part["question"] + "\n" + part["target"] for part in texts_of(rows, scratch, "question", "target"))
         near = near_duplicates(texts, asked.ngram, asked.near, asked.window, scratch, other_prompt_same_answer(rows))
@@ -56,7 +62,8 @@ def texts_of(rows: pl.DataFrame, scratch: Path, *columns: str) -> Iterator[pl.Da
 
 
 def near_targets(rows: pl.DataFrame, several: pl.DataFrame, scratch: Path, asked: Duplicates) -> pl.DataFrame:
-    """Of replies to one prompt with one answer those with near targets: the prompt they share would make all of them near."""
+    """Of replies to one prompt with one answer those with near targets: the prompt they share would make all of them
+    near."""
     groups = several.select(pl.struct("id", "vote").rank("dense")).to_series().to_numpy()
     targets = pl.concat(texts_of(several, scratch, "target"))["target"]
     near = near_within(targets, groups, asked.ngram, asked.near, asked.window)

@@ -1,5 +1,9 @@
 """Which language a text is in, by CLD2 (Compact Language Detector 2, github.com/CLD2Owners/cld2)."""
 
+# pycld2: no types of its own
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+
 import polars as pl
 import pycld2
 
@@ -13,7 +17,8 @@ SAME = {"zh-Hant": "zh", "hr": "sr", "bs": "sr", "nn": "no", "nb": "no"}  # one 
 def languages(texts: pl.Series) -> pl.Series:
     """A code for each text, such as "en"; UNKNOWN where CLD2 is not sure, and for nulls and short texts.
 
-    Of 9,194 English texts (GSM8K's train solutions, DialogSum's summaries, CommonsenseQA's questions) it takes one, made of
+    Of 9,194 English texts (GSM8K's train solutions, DialogSum's summaries, CommonsenseQA's questions) it takes one,
+    made of
     equations and names, for another language (tests/real/test_english.py).
     """
     prose = texts.fill_null("").str.replace_all(NO_LETTERS, " ").str.replace_all(VARIABLES, " ")

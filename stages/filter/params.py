@@ -84,16 +84,22 @@ class Params(Section):
 
 
 def load() -> Params:
-    document = YAML(typ="safe").load(Path("params.yaml"))
+    document: dict[str, Any] = YAML(typ="safe").load(  # pyright: ignore[reportUnknownMemberType]
+        Path("params.yaml")
+    )
     profile, path = document["profiles"][document["profile"]], f"data/sets/{document['dataset']}/dataset.yaml"
-    dataset = YAML(typ="safe").load(Path(path))
+    dataset: dict[str, Any] = YAML(typ="safe").load(  # pyright: ignore[reportUnknownMemberType]
+        Path(path)
+    )
     prompts, recorded, teacher = profile["prompts"], dataset["recorded"], profile["teacher"]
     hub = dataset["hub"]
     bound: dict[str, Any] = {
         "filter": document["filter"],
         "answer_format": prompts["answer_format"],
         "completion_format": recorded["answer_format"] if recorded else prompts["answer_format"],
-        "format_param": f"recorded.answer_format in {path}" if recorded else f"profiles.{document['profile']}.prompts.answer_format in params.yaml",
+        "format_param": f"recorded.answer_format in {path}"
+        if recorded
+        else f"profiles.{document['profile']}.prompts.answer_format in params.yaml",
         "bare_number": document["read"]["bare_number"],
         "max_words": document["prompts"]["max_words"],
         "summary_words": prompts["summary_words"],
@@ -101,7 +107,8 @@ def load() -> Params:
         "styles": document["generate"]["styles"],
         "wording": prompts["wording"],
         "dataset": document["dataset"],
-        "source": f"data/sets/{document['dataset']}" + (f", else {hub['id']} at {hub['revision'] or 'its newest'}" if hub else ""),
+        "source": f"data/sets/{document['dataset']}"
+        + (f", else {hub['id']} at {hub['revision'] or 'its newest'}" if hub else ""),
         "licence": dataset["licence"],
         "teacher": f"completions recorded in {recorded['file'] or recorded['hub']}"
         if recorded
@@ -110,4 +117,8 @@ def load() -> Params:
     try:
         return Params.model_validate(bound)
     except ValidationError as error:
-        raise SystemExit("\n".join(f"params.yaml: {'.'.join(map(str, e['loc']))}: {e['msg']}, got {e['input']!r}" for e in error.errors())) from None
+        raise SystemExit(
+            "\n".join(
+                f"params.yaml: {'.'.join(map(str, e['loc']))}: {e['msg']}, got {e['input']!r}" for e in error.errors()
+            )
+        ) from None

@@ -14,8 +14,23 @@ MAYBE_PHONE = re.compile(r"\d[\d\s().-]{5,}\d")
 MAYBE_KEY = re.compile(r"[\w.+/-]{16,}|PRIVATE KEY")
 # what detect-secrets knows by its form; its detectors that guess by entropy, or by a word before, find keys in prose
 KEYS = (
-    *("AWS Access Key", "Azure Storage Account access key", "Discord Bot Token", "GitHub Token", "GitLab Token", "JSON Web Token"),
-    *("Mailchimp Access Key", "NPM tokens", "OpenAI Token", "Private Key", "PyPI Token", "SendGrid API Key", "Slack Token"),
+    *(
+        "AWS Access Key",
+        "Azure Storage Account access key",
+        "Discord Bot Token",
+        "GitHub Token",
+        "GitLab Token",
+        "JSON Web Token",
+    ),
+    *(
+        "Mailchimp Access Key",
+        "NPM tokens",
+        "OpenAI Token",
+        "Private Key",
+        "PyPI Token",
+        "SendGrid API Key",
+        "Slack Token",
+    ),
     *("Square OAuth Secret", "Stripe Access Key", "Telegram Bot Token", "Twilio API Key"),
 )
 
@@ -42,12 +57,18 @@ def phones(text: str) -> Iterator[str]:
     if MAYBE_PHONE.search(text):
         from phonenumbers import Leniency, PhoneNumberMatcher  # its table of countries takes a second to load
 
-        yield from (f"phone number {match.raw_string}" for match in PhoneNumberMatcher(text, "US", Leniency.STRICT_GROUPING))
+        yield from (
+            f"phone number {match.raw_string}" for match in PhoneNumberMatcher(text, "US", Leniency.STRICT_GROUPING)
+        )
 
 
 def keys(text: str) -> Iterator[str]:
     if MAYBE_KEY.search(text):
-        yield from (f"{detector.secret_type} {value}" for detector in detectors() for value in sorted(detector.analyze_string(text)))
+        yield from (
+            f"{detector.secret_type} {value}"
+            for detector in detectors()
+            for value in sorted(detector.analyze_string(text))
+        )
 
 
 @cache

@@ -1,4 +1,5 @@
-"""Rows read and ruled one by one, batch by batch in processes: their texts go to disk, what is compared stays in memory."""
+"""Rows read and ruled one by one, batch by batch in processes: their texts go to disk, what is compared stays in
+memory."""
 
 import multiprocessing
 import os
@@ -23,14 +24,28 @@ from stages.tasks.answers.refusal import PATTERN
 from stages.tasks.answers.table import TASKS
 
 COMPLETIONS = Path("data/completions/completions.parquet")
-COMPARABLE = [task for task, parser in TASKS.items() if parser.is_right]  # tasks in which two answers are the same or not
+COMPARABLE = [
+    task for task, parser in TASKS.items() if parser.is_right
+]  # tasks in which two answers are the same or not
 PUNCTUATION = r"[\s.,;:!?\"'“”‘’]+"  # signs such as "-" are meant
 READ = tuple(schema("generate"))
-JUDGED = ("answer", "is_right", "target", "words", "characters", "private", "is_validation", "reason", "detail", "evidence")
+JUDGED = (
+    "answer",
+    "is_right",
+    "target",
+    "words",
+    "characters",
+    "private",
+    "is_validation",
+    "reason",
+    "detail",
+    "evidence",
+)
 
 
 def read_and_apply_rules(params: Params, scratch: Path) -> pl.DataFrame:
-    """The table of all rows in their order. It holds no texts: those are in the parts in `scratch`, with each row's `row`."""
+    """The table of all rows in their order. It holds no texts: those are in the parts in `scratch`, with each row's
+    `row`."""
     tables = list(in_processes(numbered(COMPLETIONS, params.filter.labels), params, scratch))
     if not tables:
         raise SystemExit(f"filter: {COMPLETIONS}: got no rows, wanted at least one; run `dvc repro generate`")
@@ -55,7 +70,8 @@ def without_replies(batch: pl.DataFrame) -> pl.DataFrame:
 
 
 def in_processes(rows: Iterator[pl.DataFrame], params: Params, scratch: Path) -> Iterator[pl.DataFrame]:
-    """In order. A single batch is not worth the start of a process; more are handed out two ahead, so that they do not pile up."""
+    """In order. A single batch is not worth the start of a process; more are handed out two ahead, so that they do not
+    pile up."""
     first = list(islice(rows, 2))
     if len(first) < 2:
         yield from (apply_to_part(batch, params, scratch) for batch in first)
@@ -85,7 +101,10 @@ def apply_to_part(batch: pl.DataFrame, params: Params, scratch: Path) -> pl.Data
         *("row", "id", "style", "sample", "task", "reason", "is_right", "words"),
         vote=pl.when(pl.col("task").is_in(COMPARABLE)).then(pl.col("answer")),
         has_private=pl.col("private").is_not_null(),
-        same=pl.concat_str("question", "target", separator="\n").str.to_lowercase().str.replace_all(PUNCTUATION, " ").hash(seed=0),
+        same=pl.concat_str("question", "target", separator="\n")
+        .str.to_lowercase()
+        .str.replace_all(PUNCTUATION, " ")
+        .hash(seed=0),
         kind=pl.struct(pl.when(pl.col("task").is_in(COMPARABLE)).then("answer"), numbers).hash(seed=0),
     )
 
@@ -103,8 +122,13 @@ def evidence(ruled: pl.DataFrame) -> pl.Series:
         .alias("evidence")
     ).to_series()
     looked_for = ruled.with_row_index("at").filter(pl.col("reason").is_in(["degenerate", "leak"]))
-    rows = looked_for.select("at", "reason", "said", "instruction", pl.col("detail").str.starts_with("a word")).iter_rows()
-    texts = [(at, longest_run(said, told) if reason == "leak" else repeated(said, is_word)) for at, reason, said, told, is_word in rows]
+    rows = looked_for.select(
+        "at", "reason", "said", "instruction", pl.col("detail").str.starts_with("a word")
+    ).iter_rows()
+    texts = [
+        (at, longest_run(said, told) if reason == "leak" else repeated(said, is_word))
+        for at, reason, said, told, is_word in rows
+    ]
     return found.scatter([at for at, _ in texts], [text for _, text in texts]) if texts else found
 
 

@@ -1,6 +1,5 @@
 """Batches of rows, read: what each reply answers, and what only a library can tell of it. The one loop over rows."""
 
-from collections import namedtuple
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -16,25 +15,28 @@ from stages.tasks.answers.qa import LETTERS, named_choices, named_letters
 from stages.tasks.answers.reply import Asked, clause, named
 from stages.tasks.answers.table import TASKS
 
-READ = {
-    "reasoning": pl.String,  # null where the task has none that could be learnt, or the reply is unreadable
-    "answer": pl.String,  # null where the reply is unreadable
-    "is_right": pl.Boolean,  # null where no answer could be read, or none is simply right
-    "outside": pl.String,  # what an unreadable reply marks as its answer, where that names no label
-    "several": pl.String,  # the same, where that names more than one
-    "contradiction": pl.String,
-    "missing_steps": pl.String,
-    "long_summary": pl.String,
-    "lost_entities": pl.String,
-    "unfaithful": pl.String,
-    "private": pl.String,
-    "target": pl.String,  # what would be learnt
-    "is_free": pl.Boolean,  # the reply as a whole is the answer, in no format that the pipeline asked for
-    "is_validation": pl.Boolean,
-}
+
+class Read(NamedTuple):
+    """What is read of a row; None where it does not apply."""
+
+    reasoning: str | None = None  # none that could be learnt, or the reply is unreadable
+    answer: str | None = None  # the reply is unreadable
+    is_right: bool | None = None  # no answer could be read, or none is simply right
+    outside: str | None = None  # what an unreadable reply marks as its answer, where that names no label
+    several: str | None = None  # the same, where that names more than one
+    contradiction: str | None = None
+    missing_steps: str | None = None
+    long_summary: str | None = None
+    lost_entities: str | None = None
+    unfaithful: str | None = None
+    private: str | None = None
+    target: str | None = None  # what would be learnt
+    is_free: bool | None = None  # the reply as a whole is the answer, in no format that the pipeline asked for
+    is_validation: bool | None = None
 
 
-Read = namedtuple("Read", READ, defaults=[None] * len(READ))
+TYPES = {str | None: pl.String, bool | None: pl.Boolean}
+READ = {name: TYPES[hint] for name, hint in Read.__annotations__.items()}
 
 
 class Row(NamedTuple):
@@ -74,7 +76,9 @@ def from_reply(row: Row, params: Params) -> Read:
         reasoning=reasoning,
         answer=answer,
         is_right=task.is_right(answer, row.reference, row.choices) if task.is_right else None,
-        contradiction=contradiction(reasoning, answer, row.task, asked) if reasoning and params.filter.answer.contradiction else None,
+        contradiction=contradiction(reasoning, answer, row.task, asked)
+        if reasoning and params.filter.answer.contradiction
+        else None,
         **(chain_faults(row.text, row.question, params)._asdict() if row.style == "cod" else {}),
         private=private_data(target) if params.filter.private != "none" else None,
         target=target,
@@ -87,21 +91,28 @@ def from_reference(row: Row, params: Params) -> Read:
     teaches_reasoning = params.filter.target == "reasoning" and task.is_right is not None
     if teaches_reasoning and not row.solution:
         raise SystemExit(
-            f"filter: prompt {row.id}: got no worked solution in the data set, wanted one because filter.labels is reference "
+            f"filter: prompt {row.id}: got no worked solution in the data set, wanted one because filter.labels is "
+            f"reference "
             "and filter.target is reasoning; set filter.target: answer in params.yaml, or map columns.solution"
         )
     answer = task.normalise(row.reference, row.choices)
     if answer is None:
-        raise SystemExit(f"filter: prompt {row.id}: the reference {row.reference!r} cannot be learnt; mend the data set, or set filter.labels: teacher")
+        raise SystemExit(
+            f"filter: prompt {row.id}: the reference {row.reference!r} cannot be learnt; mend the data set, or set "
+            f"filter.labels: teacher"
+        )
     reasoning = row.solution if teaches_reasoning else ""
     target = task.write(reasoning, answer, params.answer_format)
     private = private_data(target) if params.filter.private != "none" else None
     is_validation = held_out(row.id, params)
-    return Read(reasoning=reasoning, answer=answer, private=private, target=target, is_free=True, is_validation=is_validation)
+    return Read(
+        reasoning=reasoning, answer=answer, private=private, target=target, is_free=True, is_validation=is_validation
+    )
 
 
 def no_one_label(text: str, asked: Asked, labels: Sequence[str]) -> tuple[str | None, str | None]:
-    """(what an unreadable reply marks as its answer where it names no label, the same where it names several); both None where it
+    """(what an unreadable reply marks as its answer where it names no label, the same where it names several); both
+    None where it
     marks nothing, or denies one label."""
     marked = named(text, asked)
     words = " ".join(clause(marked[1]).split()) if marked else ""

@@ -8,16 +8,22 @@ from stages.tasks.answers.reply import Asked
 from stages.tasks.answers.table import TASKS
 
 # the number after the last "=" of a step, whose calculator annotation may stand between, and no next term of a sum
-RESULT = re.compile(r"=\s*(?:<<[^<>]*>>)?\s*([-\u2212]?\s*[$€£]?\s*[-\u2212]?\d[\d,]*(?: \d{3}\b)*(?:\.\d+)?(?:/\d+)?)(?!\d*\s*[-+*/×÷=]\s*[\d$(])")
+RESULT = re.compile(
+    r"=\s*(?:<<[^<>]*>>)?\s*([-\u2212]?\s*[$€£]?\s*[-\u2212]?\d[\d,]*(?: "
+    r"\d{3}\b)*(?:\.\d+)?(?:/\d+)?)(?!\d*\s*[-+*/×÷=]\s*[\d$(])"
+)
 NAMED = re.compile(r"\banswer(?:\s+is\b|\s*[:=])|\\boxed", re.IGNORECASE)
-NO_END = re.compile(r"\s*[\^!]|\D*\d")  # of a result: a power, a factorial, "5 hours and 30 minutes", an aside with numbers
+NO_END = re.compile(
+    r"\s*[\^!]|\D*\d"
+)  # of a result: a power, a factorial, "5 hours and 30 minutes", an aside with numbers
 NUMBER = re.compile(r"[\d][\d,.]*")
 
 
 def contradiction(reasoning: str, answer: str, task: str, asked: Asked) -> str | None:
     """In words, where the reasoning ends in another answer than the one that is given; else None.
 
-    Either the reasoning names an answer of its own ("so the answer is B") which differs, or, in math, its last line ends
+    Either the reasoning names an answer of its own ("so the answer is B") which differs, or, in math, its last line
+    ends
     in another result. On the 7,473 solutions of GSM8K's train split, which people wrote, the second finds 9, nearly all
     faults of the data set; rounded results, and cents for dollars, are none.
     """
@@ -26,7 +32,11 @@ def contradiction(reasoning: str, answer: str, task: str, asked: Asked) -> str |
     if named is not None and named.answer != answer:
         return f"the reasoning says {named.answer}, the answer is {answer}"
     result = last_result(reasoning) if task == "math" else None
-    if result is None or is_close(result[0], answer) or answer in {parse_number(number) for number in NUMBER.findall(result[1])}:
+    if (
+        result is None
+        or is_close(result[0], answer)
+        or answer in {parse_number(number) for number in NUMBER.findall(result[1])}
+    ):
         return None
     return f"the last step gives {result[0]}, the answer is {answer}"
 
@@ -45,4 +55,6 @@ def is_close(result: str, answer: str) -> bool:
         got, wanted = Fraction(result), Fraction(answer)
     except ValueError:  # an answer in LaTeX
         return True
-    return got in (wanted, wanted * 100, wanted / 100) or (abs(got - wanted) < 1 and wanted.denominator == 1 and got.denominator != 1)
+    return got in (wanted, wanted * 100, wanted / 100) or (
+        abs(got - wanted) < 1 and wanted.denominator == 1 and got.denominator != 1
+    )

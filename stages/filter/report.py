@@ -34,7 +34,8 @@ def report(rows: pl.DataFrame, leaked: pl.DataFrame, params: Params) -> dict[str
 
 
 def teacher_accuracy(rows: pl.DataFrame) -> dict[str, float]:
-    """Of the readable replies, and of all, where one that cannot be read is not right; nothing where no answer is simply right."""
+    """Of the readable replies, and of all, where one that cannot be read is not right; nothing where no answer is
+    simply right."""
     gradable = rows.filter(pl.col("task").is_in([task for task, parser in TASKS.items() if parser.is_right]))
     num_right, num_read = int(gradable["is_right"].sum()), len(gradable) - gradable["is_right"].null_count()
     if not num_read:

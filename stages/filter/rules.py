@@ -4,7 +4,7 @@ A rule stands in this table whether it judges one row by itself (`faults`) or ro
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import polars as pl
 
@@ -12,7 +12,8 @@ from stages.filter import row_rules
 from stages.filter.params import Params
 
 
-class RowRule(NamedTuple):
+@dataclass(frozen=True)
+class RowRule:
     """About single rows; `settings` are the keys of the section `filter` that it depends on, beside its switch."""
 
     group: str
@@ -22,7 +23,8 @@ class RowRule(NamedTuple):
     settings: tuple[str, ...] = ()
 
 
-class CrossRowRule(NamedTuple):
+@dataclass(frozen=True)
+class CrossRowRule:
     """About rows among others: stages/filter/cross_row_rules.py."""
 
     group: str
@@ -39,7 +41,7 @@ def by_reference(params: Params) -> bool:
     return params.filter.verify == "reference"
 
 
-ROW_RULES = (
+ROW_RULES: tuple[RowRule, ...] = (
     RowRule("reply", "unanswered", always, row_rules.unanswered),
     RowRule("reply", "content_filter", always, row_rules.content_filter),
     RowRule("reply", "cut_off", always, row_rules.cut_off),
@@ -61,7 +63,9 @@ ROW_RULES = (
     RowRule("answer", "wrong", by_reference, row_rules.wrong),
     RowRule("answer", "contradiction", lambda params: params.filter.answer.contradiction, row_rules.contradiction),
     RowRule("answer", "no_reasoning", always, row_rules.no_reasoning),
-    RowRule("answer", "overlong", lambda params: params.filter.answer.overlong > 0, row_rules.overlong, ("answer.overlong",)),
+    RowRule(
+        "answer", "overlong", lambda params: params.filter.answer.overlong > 0, row_rules.overlong, ("answer.overlong",)
+    ),
     RowRule("summary", "missing_steps", lambda params: params.filter.chain_of_density.steps, row_rules.missing_steps),
     RowRule(
         "summary",
@@ -70,11 +74,19 @@ ROW_RULES = (
         row_rules.long_summary,
         ("chain_of_density.length_tolerance",),
     ),
-    RowRule("summary", "lost_entities", lambda params: params.filter.chain_of_density.lost_entities, row_rules.lost_entities),
-    RowRule("summary", "unfaithful", lambda params: params.filter.chain_of_density.faithful > 0, row_rules.unfaithful, ("chain_of_density.faithful",)),
+    RowRule(
+        "summary", "lost_entities", lambda params: params.filter.chain_of_density.lost_entities, row_rules.lost_entities
+    ),
+    RowRule(
+        "summary",
+        "unfaithful",
+        lambda params: params.filter.chain_of_density.faithful > 0,
+        row_rules.unfaithful,
+        ("chain_of_density.faithful",),
+    ),
     RowRule("private", "private", lambda params: params.filter.private == "reject", row_rules.private),
 )
-CROSS_ROW_RULES = (
+CROSS_ROW_RULES: tuple[CrossRowRule, ...] = (
     CrossRowRule("duplicate", "duplicate", lambda params: params.filter.duplicates.exact),
     CrossRowRule(
         "duplicate",
@@ -95,9 +107,15 @@ OF_REPLIES = ("reply", "answer", "summary")  # these are about what a model wrot
 
 def apply_rules(batch: pl.DataFrame, params: Params) -> pl.DataFrame:
     """The batch with `reason` and `detail`, null where no rule about single rows is broken."""
-    rules = [rule for rule in ROW_RULES if rule.is_on(params) and not (params.filter.labels == "reference" and rule.group in OF_REPLIES)]
+    rules = [
+        rule
+        for rule in ROW_RULES
+        if rule.is_on(params) and not (params.filter.labels == "reference" and rule.group in OF_REPLIES)
+    ]
     found = batch.select("row", *(rule.fault(params).alias(f"is {rule.reason}") for rule in rules))
     none = pl.lit(None, pl.String)
     reasons = [pl.when(pl.col(f"is {rule.reason}").is_not_null()).then(pl.lit(rule.reason)) for rule in rules]
-    first = found.with_columns(reason=pl.coalesce(*reasons, none), detail=pl.coalesce(*(f"is {rule.reason}" for rule in rules), none))
+    first = found.with_columns(
+        reason=pl.coalesce(*reasons, none), detail=pl.coalesce(*(f"is {rule.reason}" for rule in rules), none)
+    )
     return batch.hstack(first.select("reason", "detail"))

@@ -58,7 +58,9 @@ def to_requests(params: Params) -> Iterator[Request]:
         yield to_request(prompt, "train", style, params.profile.max_tokens, decoding, sample)
 
 
-def to_rows(params: Params, model: Model, replies: Iterable[tuple[Place, Reply]], counts: Counter[str]) -> Iterator[dict[str, Any]]:
+def to_rows(
+    params: Params, model: Model, replies: Iterable[tuple[Place, Reply]], counts: Counter[str]
+) -> Iterator[dict[str, Any]]:
     """In prompt order; `counts` adds up prompts, completions, their ends and tokens."""
     for (prompt, style, sample), (_, reply) in zip(each_sample(params), replies, strict=True):
         counts["prompts"] += sample == 0
@@ -70,11 +72,22 @@ def to_rows(params: Params, model: Model, replies: Iterable[tuple[Place, Reply]]
 
 
 def write_report(params: Params, model: Model, counts: Counter[str]) -> None:
-    counted = ("prompts", "completions", "stop", "length", "content_filter", "unanswered", "prompt_tokens", "completion_tokens")
+    counted = (
+        "prompts",
+        "completions",
+        "stop",
+        "length",
+        "content_filter",
+        "unanswered",
+        "prompt_tokens",
+        "completion_tokens",
+    )
     cost = model.cost(counts["prompt_tokens"], counts["completion_tokens"])
     report = {name: counts[name] for name in counted} | {"cost": None if cost is None else round(cost, 4)}
     if params.recorded:
-        report |= {"recorded_unused": count_lines(recorded.PATH) - counts["stop"]}  # beyond generate.num_samples of their prompt
+        report |= {
+            "recorded_unused": count_lines(recorded.PATH) - counts["stop"]
+        }  # beyond generate.num_samples of their prompt
     Path("metrics").mkdir(exist_ok=True)
     Path("metrics/generate.json").write_text(json.dumps({"generate": report}, indent=2) + "\n")
     print(f"generate: {report}", file=sys.stderr)

@@ -49,5 +49,13 @@ def load() -> Params:
     try:
         return Params.model_validate(bound)
     except ValidationError as error:
-        paths = [".".join(map(str, e["loc"])).replace("profile.", f"profiles.{document['profile']}.", 1) for e in error.errors()]
-        raise SystemExit("\n".join(f"params.yaml: {path}: {e['msg']}, got {e['input']!r}" for path, e in zip(paths, error.errors(), strict=True))) from None
+        paths = [
+            ".".join(map(str, e["loc"])).replace("profile.", f"profiles.{document['profile']}.", 1)
+            for e in error.errors()
+        ]
+        raise SystemExit(
+            "\n".join(
+                f"params.yaml: {path}: {e['msg']}, got {e['input']!r}"
+                for path, e in zip(paths, error.errors(), strict=True)
+            )
+        ) from None

@@ -18,11 +18,17 @@ def check(name: str, revision: str) -> None:
     folder = Path(name)
     if not folder.exists():
         if name.count("/") != 1:
-            raise SystemExit(f"model {name}: got no such folder, wanted one, or a hub id such as meta-llama/Llama-3.1-8B-Instruct; see `model` in params.yaml")
+            raise SystemExit(
+                f"model {name}: got no such folder, wanted one, or a hub id such as meta-llama/Llama-3.1-8B-Instruct; "
+                f"see `model` in params.yaml"
+            )
         return
     for file in ("config.json", "tokenizer.json", "tokenizer_config.json"):
         if not (folder / file).exists():
-            raise SystemExit(f"model {name}: got a folder without {file}, wanted model and tokenizer side by side; save it there with save_pretrained")
+            raise SystemExit(
+                f"model {name}: got a folder without {file}, wanted model and tokenizer side by side; save it there "
+                f"with save_pretrained"
+            )
     if digest(folder) != revision:
         raise SystemExit(
             f"model {name}: got files with the digest {digest(folder)}, wanted {revision}; if the files are meant, "

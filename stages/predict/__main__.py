@@ -20,13 +20,19 @@ def main(who: str, dry_run: bool) -> None:
     params = load(who)
     questions = Path(f"data/prompts/{params.predict.split}.jsonl")
     if not questions.stat().st_size:
-        raise SystemExit(f"predict: {questions}: got no questions, wanted some to compare models on; give the data set a {params.predict.split} split")
+        raise SystemExit(
+            f"predict: {questions}: got no questions, wanted some to compare models on; give the data set a "
+            f"{params.predict.split} split"
+        )
     ask = Ask(to_model(who, params), params.sampling)
     if dry_run:
         ask.estimate(lambda: to_requests(params))
         return
     replies = ask.replies(lambda: to_requests(params))
-    rows = (to_row(prompt, split, who, style, 0, reply) for (prompt, split, style), (_, reply) in zip(each_style(params), replies, strict=True))
+    rows = (
+        to_row(prompt, split, who, style, 0, reply)
+        for (prompt, split, style), (_, reply) in zip(each_style(params), replies, strict=True)
+    )
     write_rows(Path(f"data/predictions/{who}.parquet"), rows, schema("generate"))
 
 
@@ -39,7 +45,8 @@ def to_model(who: str, params: Params) -> Model:
         return asked.to_model()
     if asked.engine == "openai":
         raise SystemExit(
-            f"predict {who}: got engine openai, wanted one that loads {own} on this machine or cluster; see `base` of student-{who} in params.yaml"
+            f"predict {who}: got engine openai, wanted one that loads {own} on this machine or cluster; see `base` of "
+            f"student-{who} in params.yaml"
         )
     return asked.model_copy(update={"model": str(own), "revision": digest(own)}).to_model()
 

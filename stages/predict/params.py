@@ -32,10 +32,22 @@ def load(who: str) -> Params:
     name = document["profile"]
     profile = document["profiles"][name]
     section = ("teacher",) if who == "teacher" else (f"student-{who.removeprefix('base-')}", "base")
-    bound = {"predict": document["predict"], "sampling": document["sampling"], "max_tokens": profile["max_tokens"], "model": find(profile, section)}
+    bound = {
+        "predict": document["predict"],
+        "sampling": document["sampling"],
+        "max_tokens": profile["max_tokens"],
+        "model": find(profile, section),
+    }
     where = {"max_tokens": f"profiles.{name}.max_tokens", "model": f"profiles.{name}.{'.'.join(section)}"}
     try:
         return Params.model_validate(bound)
     except ValidationError as error:
-        paths = [".".join([where.get(str(e["loc"][0]), str(e["loc"][0])), *map(str, e["loc"][1:])]) for e in error.errors()]
-        raise SystemExit("\n".join(f"params.yaml: {path}: {e['msg']}, got {e['input']!r}" for path, e in zip(paths, error.errors(), strict=True))) from None
+        paths = [
+            ".".join([where.get(str(e["loc"][0]), str(e["loc"][0])), *map(str, e["loc"][1:])]) for e in error.errors()
+        ]
+        raise SystemExit(
+            "\n".join(
+                f"params.yaml: {path}: {e['msg']}, got {e['input']!r}"
+                for path, e in zip(paths, error.errors(), strict=True)
+            )
+        ) from None

@@ -51,7 +51,8 @@ def unknown_columns(dataset: Dataset) -> str | None:
     if needed <= given and set(dataset.columns) <= allowed:
         return None
     return (
-        f"got columns for {', '.join(sorted(dataset.columns))}; task {dataset.task} needs {', '.join(sorted(needed))} and knows answer, solution and id besides"
+        f"got columns for {', '.join(sorted(dataset.columns))}; task {dataset.task} needs "
+        f"{', '.join(sorted(needed))} and knows answer, solution and id besides"
     )
 
 
@@ -61,7 +62,10 @@ def to_question(row: dict[str, Any], dataset: Dataset) -> Question | str:
     values = {field: find(row, column) for field, column in columns.items() if column is not None}
     missing = [f"{field} is column {columns[field]!r}" for field, value in values.items() if value is ABSENT]
     if missing:
-        return f"missing column: {'; '.join(missing)}; the row has {sorted(row)} (map them under `columns` in dataset.yaml)"
+        return (
+            f"missing column: {'; '.join(missing)}; the row has {sorted(row)} (map them under `columns` in "
+            f"dataset.yaml)"
+        )
     fields = {field: tidy(values[field]) for field in task.FIELDS}
     empty = [str(columns[field]) for field, value in fields.items() if not value]
     if empty:
@@ -86,11 +90,14 @@ def checked(task: PromptTemplate, row: dict[str, Any], dataset: Dataset, questio
     problem = task.reference_problem(question.reference, question.fields)
     if problem:
         return f"{dataset.columns.get('answer')}: {problem}"
-    return question._replace(id=text(find(row, column)) if column else hashlib.sha256(question.text.encode()).hexdigest()[:16])
+    return question._replace(
+        id=text(find(row, column)) if column else hashlib.sha256(question.text.encode()).hexdigest()[:16]
+    )
 
 
 def find(row: Any, column: str | list[str]) -> Any:
-    """The value at a column's path: "a.b" is b within a, or of every item where a is a list. Of several paths the first that is there."""
+    """The value at a column's path: "a.b" is b within a, or of every item where a is a list. Of several paths the first
+    that is there."""
     if isinstance(column, list):
         return next((value for path in column if (value := find(row, path)) is not ABSENT), ABSENT)
     for key in column.split("."):
@@ -104,11 +111,15 @@ def find(row: Any, column: str | list[str]) -> Any:
 
 
 def tidy(value: Any) -> Any:
-    """Without white space around it; what is no list is text. Choices that bring their letters along ("A)21") lose them."""
+    """Without white space around it; what is no list is text. Choices that bring their letters along ("A)21") lose
+    them."""
     if not isinstance(value, list):
         return text(value)
     items = [text(item) if isinstance(item, str) else item for item in value]
-    lettered = [re.fullmatch(rf"\(?{chr(ord('A') + i)}[).:]\s*(.*)", item, re.DOTALL) if isinstance(item, str) else None for i, item in enumerate(items)]
+    lettered = [
+        re.fullmatch(rf"\(?{chr(ord('A') + i)}[).:]\s*(.*)", item, re.DOTALL) if isinstance(item, str) else None
+        for i, item in enumerate(items)
+    ]
     return [match[1] for match in lettered if match] if all(lettered) else items
 
 

@@ -66,7 +66,9 @@ class Dataset(Section):
     files: dict[Literal["train", "validation", "test"], str]  # of each split, in data/sets/<name>
     validation_share: Annotated[float, Field(ge=0, lt=1)]  # of train, where there is no validation split
     test_share: Annotated[float, Field(ge=0, lt=1)]  # of train, where there is no test split
-    columns: dict[str, str | list[str] | None]  # field -> column, "a.b" within it, or several of which the first that is there counts
+    columns: dict[
+        str, str | list[str] | None
+    ]  # field -> column, "a.b" within it, or several of which the first that is there counts
     answer_mark: str | None  # what parts solution and answer where one column holds both
     bad_rows: Literal["stop", "skip"]
     recorded: Recorded | None
@@ -90,7 +92,10 @@ def load() -> Params:
     profile, dataset = document["profile"], document["dataset"]
     path = SETS / dataset / "dataset.yaml"
     if not path.is_file():
-        raise SystemExit(f"params.yaml: dataset: got {dataset!r} and no {path}, wanted a data set with one; data/sets/example.yaml is one to copy")
+        raise SystemExit(
+            f"params.yaml: dataset: got {dataset!r} and no {path}, wanted a data set with one; data/sets/example.yaml "
+            f"is one to copy"
+        )
     bound = {
         "name": dataset,
         "prompts": {name: document["prompts"][name] for name in document["prompts"] if name != "style"},
@@ -105,6 +110,10 @@ def load() -> Params:
         for e in error.errors():
             section, *keys = map(str, e["loc"])
             place = where.get(section, f"params.yaml: {section}.") + ".".join(keys)
-            problem = "got no such key, wanted one, if without a value" if e["type"] == "missing" else f"{e['msg']}, got {e['input']!r}"
+            problem = (
+                "got no such key, wanted one, if without a value"
+                if e["type"] == "missing"
+                else f"{e['msg']}, got {e['input']!r}"
+            )
             lines.append(f"{place}: {problem}")
         raise SystemExit("\n".join(lines)) from None

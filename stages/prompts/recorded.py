@@ -28,7 +28,10 @@ def join_recorded(rows: Iterable[Located], columns: RecordedColumns, train: list
             continue
         missing = [name for name in (column, columns.completion) if name not in row]
         if missing:
-            problems.append(f"{place}: missing column: {', '.join(missing)}; the row has {sorted(row)} (map them under `recorded.columns` in dataset.yaml)")
+            problems.append(
+                f"{place}: missing column: {', '.join(missing)}; the row has {sorted(row)} (map them under "
+                f"`recorded.columns` in dataset.yaml)"
+            )
             continue
         key = str(row[column]) if columns.id else normalised(str(row[column]))
         if key in by_name:

@@ -20,7 +20,10 @@ def read_rows(name: str, file: str | None, hub: tuple[str, str | None, str] | No
     if path.is_file():
         return read_file(path)
     if hub is None:
-        raise SystemExit(f"prompts: {path}: got no such file, wanted the rows that {SETS / name}/dataset.yaml names; put the file there")
+        raise SystemExit(
+            f"prompts: {path}: got no such file, wanted the rows that {SETS / name}/dataset.yaml names; put the file "
+            f"there"
+        )
     return read_hub(*hub)
 
 
@@ -35,7 +38,8 @@ def read_file(path: Path) -> Iterator[Located]:
 
 
 def read_table(path: Path) -> Iterator[Located]:
-    """Columns of a Parquet file, or of a text file with a head line: commas with quotes, or tabs without (there a quote is a mere character)."""
+    """Columns of a Parquet file, or of a text file with a head line: commas with quotes, or tabs without (there a quote
+    is a mere character)."""
     import polars
 
     if path.suffix == ".parquet":
@@ -46,7 +50,9 @@ def read_table(path: Path) -> Iterator[Located]:
         try:
             table = polars.read_csv(path, separator=separator, quote_char=quote, infer_schema=False)
         except polars.exceptions.PolarsError as error:
-            raise SystemExit(f"prompts: {path}: got a table that cannot be read, {str(error).splitlines()[0]}") from None
+            raise SystemExit(
+                f"prompts: {path}: got a table that cannot be read, {str(error).splitlines()[0]}"
+            ) from None
     for number, row in enumerate(table.iter_rows(named=True), 1):
         yield f"{path} row {number}", row
 
@@ -65,7 +71,8 @@ def read_hub(id: str, revision: str | None, split: str) -> Iterator[Located]:
 
     if revision is None:
         raise SystemExit(
-            f"prompts: hub data set {id}: got no revision, wanted a commit, so that a run can be repeated; take one from the hub's history of its files "
+            f"prompts: hub data set {id}: got no revision, wanted a commit, so that a run can be repeated; take one "
+            f"from the hub's history of its files "
             "and write it under `hub` in its dataset.yaml, or put the rows into data/sets/<name>/rows"
         )
     config, _, name = split.rpartition("/")
@@ -73,7 +80,8 @@ def read_hub(id: str, revision: str | None, split: str) -> Iterator[Located]:
         rows = datasets.load_dataset(id, config or None, revision=revision, split=name)
     except (OSError, ValueError) as error:  # not found, no access, no network, no such split
         raise SystemExit(
-            f"prompts: hub data set {id} at {revision}, split {split}: {error}; check `hub` in its dataset.yaml, the network and HF_TOKEN, "
+            f"prompts: hub data set {id} at {revision}, split {split}: {error}; check `hub` in its dataset.yaml, the "
+            f"network and HF_TOKEN, "
             "or put the rows into data/sets/<name>/rows"
         ) from None
     for number, row in enumerate(rows):

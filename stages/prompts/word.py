@@ -26,7 +26,15 @@ def word(question: Question, task: str, system: str, params: Params) -> Prompt:
         schema = put.schema(style, question.fields) if profile.structured else None
         schemas |= {style: schema} if schema else {}
     choices = question.fields.get("choices", [])
-    return Prompt(id=question.id, task=task, reference=question.reference, solution=question.solution, choices=choices, messages=messages, schemas=schemas)
+    return Prompt(
+        id=question.id,
+        task=task,
+        reference=question.reference,
+        solution=question.solution,
+        choices=choices,
+        messages=messages,
+        schemas=schemas,
+    )
 
 
 def with_system(told: str, turns: list[Message]) -> list[Message]:
@@ -42,7 +50,10 @@ def retention_prompts(params: Params) -> Iterator[Prompt]:
     """The retention set's questions of other tasks than the data set's own, in the plain style."""
     path = RETENTION / params.profile.retention
     if not path.is_file():
-        raise SystemExit(f"prompts: {path}: got no such file, wanted the questions that the profile's prompts.retention in params.yaml names")
+        raise SystemExit(
+            f"prompts: {path}: got no such file, wanted the questions that the profile's prompts.retention in "
+            f"params.yaml names"
+        )
     for line in path.open(encoding="utf-8"):
         row = json.loads(line)
         if row["task"] != params.dataset.task:

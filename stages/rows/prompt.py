@@ -34,10 +34,14 @@ class Prompt(BaseModel):
     schemas: dict[str, dict[str, Any]]
 
     def styles(self, wanted: Sequence[str]) -> list[str]:
-        """Those of the wanted styles in which it is worded, in the order wanted. Raises SystemExit where it is in none."""
+        """Those of the wanted styles in which it is worded, in the order wanted. Raises SystemExit where it is in
+        none."""
         found = [style for style in wanted if style in self.messages]
         if not found:
-            raise SystemExit(f"params.yaml: styles: got {' '.join(wanted)}, wanted one that the task {self.task} has: {', '.join(self.messages)}")
+            raise SystemExit(
+                f"params.yaml: styles: got {' '.join(wanted)}, wanted one that the task {self.task} has: "
+                f"{', '.join(self.messages)}"
+            )
         return found
 
 

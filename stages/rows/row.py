@@ -1,9 +1,14 @@
 """The one row that goes through the graph: a reply, what was asked for it, and all that later stages find out about it.
 
-`COLUMNS` declares it; reading, writing and checking go by that table. A stage writes its own columns and those of the stages before.
+`COLUMNS` declares it; reading, writing and checking go by that table. A stage writes its own columns and those of the
+stages before.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+# pyarrow: no types of its own
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -37,7 +42,9 @@ COLUMNS = {
     "reference": Column("generate", pl.String, "the data set's own answer"),
     "solution": Column("generate", pl.String, "the data set's own worked solution, else empty"),
     "text": Column("generate", pl.String, "the reply, raw"),
-    "reasoning": Column("generate", pl.String, "what a reasoning model thought before it, where the server gives that apart"),
+    "reasoning": Column(
+        "generate", pl.String, "what a reasoning model thought before it, where the server gives that apart"
+    ),
     "finish_reason": Column("generate", pl.String, "stop, length (cut off), content_filter (withheld), unanswered"),
     "error": Column("generate", pl.String, "why it is unanswered, else empty"),
     "prompt_tokens": Column("generate", pl.Int64, "as the engine counts, 0 where it does not"),
@@ -164,7 +171,7 @@ def write_rows(path: Path, rows: Iterable[dict[str, Any]], columns: pl.Schema) -
 
 
 @contextmanager
-def writing(path: Path, columns: pl.Schema) -> Iterator[Callable[[pl.DataFrame], None]]:
+def writing(path: Path, columns: pl.Schema) -> Generator[Callable[[pl.DataFrame], None]]:
     """A function that writes these columns of a frame as one more row group. The same frames give the same bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fields = pl.DataFrame(schema=columns).to_arrow().schema
@@ -198,4 +205,6 @@ def opened(path: Path) -> pq.ParquetFile:
         return pq.ParquetFile(path)
     except (OSError, pa.ArrowInvalid) as error:
         reason = str(error).splitlines()[0]
-        raise SystemExit(f"{path}: got no rows ({reason}), wanted the file that a stage writes; run `dvc repro`") from None
+        raise SystemExit(
+            f"{path}: got no rows ({reason}), wanted the file that a stage writes; run `dvc repro`"
+        ) from None

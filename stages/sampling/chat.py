@@ -59,15 +59,20 @@ def read_reply(model: Model, status: int, content: bytes, after: float | None, a
         raise Retry(f"HTTP {status}", after)
     why = FATAL.get(status) or (None if answered else FATAL_AT_FIRST.get(status))
     if why:
-        raise Fatal(f"{why}: HTTP {status}: {words}; model {model.name}, see `teacher` in params.yaml, OPENAI_BASE_URL and OPENAI_API_KEY")
+        raise Fatal(
+            f"{why}: HTTP {status}: {words}; model {model.name}, see `teacher` in params.yaml, OPENAI_BASE_URL and "
+            f"OPENAI_API_KEY"
+        )
     return unanswered(f"HTTP {status}: {words}")
 
 
 def read_completion(model: Model, content: bytes) -> Reply:
     try:
-        answer = orjson.loads(content)
-        choice, usage = answer["choices"][0], answer.get("usage") or {}
-        message, finish = choice["message"], choice["finish_reason"]
+        answer: dict[str, Any] = orjson.loads(content)
+        choice: dict[str, Any] = answer["choices"][0]
+        usage: dict[str, Any] = answer.get("usage") or {}
+        message: dict[str, Any] = choice["message"]
+        finish = choice["finish_reason"]
         served, text = answer["model"], message.get("content") or ""
         # vLLM and DeepSeek call it reasoning_content, later vLLM and OpenRouter reasoning
         thoughts = (message.get(name) for name in ("reasoning_content", "reasoning"))
@@ -78,7 +83,10 @@ def read_completion(model: Model, content: bytes) -> Reply:
     except (orjson.JSONDecodeError, KeyError, IndexError, TypeError, ValueError, AttributeError):
         raise Retry("broken reply", None) from None
     if served != model.name:
-        raise Fatal(f"asked for the model {model.name}, answered by {served}; if that one is meant, name it as `model` in params.yaml")
+        raise Fatal(
+            f"asked for the model {model.name}, answered by {served}; if that one is meant, name it as `model` in "
+            f"params.yaml"
+        )
     if message.get("refusal"):
         text, finish = str(message["refusal"]), "content_filter"
     if finish not in ("stop", "length", "content_filter"):
@@ -103,8 +111,11 @@ def retry_after(header: str | None) -> float | None:
 def message(content: bytes) -> str:
     """The server's own words, with the error's code where it has one, shortened."""
     try:
-        error = orjson.loads(content)["error"]
-        words = " ".join(str(error[name]) for name in ("message", "code") if error.get(name)) if isinstance(error, dict) else error
+        error: Any = orjson.loads(content)["error"]
+        has_parts = isinstance(error, dict)
+        words: Any = (
+            " ".join(str(error[name]) for name in ("message", "code") if error.get(name)) if has_parts else error
+        )
     except (orjson.JSONDecodeError, KeyError, TypeError):
         words = content.decode(errors="replace")
     return str(words)[:300]

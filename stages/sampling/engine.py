@@ -21,7 +21,8 @@ class Engine(Protocol):
 
 
 def settled(model: Model) -> Model:
-    """The model with its precision as the machine that runs it has it: it decides replies, and so is a part of every key.
+    """The model with its precision as the machine that runs it has it: it decides replies, and so is a part of every
+    key.
 
     vLLM keeps "auto", which there is the precision of the weights.
     """
@@ -58,7 +59,8 @@ def version(model: Model) -> str:
 
 
 def load(model: Model, limits: Limits, answered: bool) -> Engine:
-    """`answered`: the model has replied before, in this run or an earlier one, so an endpoint that knows it not now may know it again."""
+    """`answered`: the model has replied before, in this run or an earlier one, so an endpoint that knows it not now may
+    know it again."""
     match model.engine:
         case "openai":
             from stages.sampling.openai import OpenAIEngine

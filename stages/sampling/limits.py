@@ -1,4 +1,5 @@
-"""How a model may be asked, and what a run has spent: none of it decides a reply, so none of it is in the ledger's key."""
+"""How a model may be asked, and what a run has spent: none of it decides a reply, so none of it is in the ledger's
+key."""
 
 from collections import Counter
 from typing import Annotated
@@ -55,7 +56,8 @@ class Spending:
         return self._model.cost(self.prompt_tokens, self.completion_tokens)
 
     def reached(self, budget: Budget) -> str | None:
-        """Name of the limit that is used up once the requests under way come back at the mean price of those before, if one is."""
+        """Name of the limit that is used up once the requests under way come back at the mean price of those before, if
+        one is."""
         coming = 1 + (self.requests - self.replies - self.failures.total()) / self.replies if self.replies else 1
         if budget.max_requests and self.requests >= budget.max_requests:
             return "max_requests"

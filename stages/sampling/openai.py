@@ -27,20 +27,25 @@ MAX_LOST_IN_A_ROW = 100
 
 
 class OpenAIEngine:
-    """The endpoint's address is OPENAI_BASE_URL, its key OPENAI_API_KEY: both in the environment alone. `answered`: the model has
+    """The endpoint's address is OPENAI_BASE_URL, its key OPENAI_API_KEY: both in the environment alone. `answered`: the
+    model has
     replied in an earlier run, so that a 403 or 404 now concerns its row alone."""
 
     def __init__(self, model: Model, limits: Limits, answered: bool = False) -> None:
         address = os.environ.get("OPENAI_BASE_URL", "")
         if not address.startswith(("http://", "https://")):
             raise SystemExit(
-                f"engine openai: got {'no OPENAI_BASE_URL' if not address else 'an OPENAI_BASE_URL without http'} in the environment, "
+                f"engine openai: got {'no OPENAI_BASE_URL' if not address else 'an OPENAI_BASE_URL without http'} in "
+                f"the environment, "
                 "wanted the endpoint's address, such as http://localhost:8000/v1"
             )
         self._model, self._limits = model, limits
         self._url = URL(address.rstrip("/") + "/chat/completions")
         if self._url.user or self._url.password:
-            raise SystemExit("engine openai: got a user or password in OPENAI_BASE_URL, wanted the address alone; a key goes into OPENAI_API_KEY")
+            raise SystemExit(
+                "engine openai: got a user or password in OPENAI_BASE_URL, wanted the address alone; a key goes into "
+                "OPENAI_API_KEY"
+            )
         self._key = os.environ.get("OPENAI_API_KEY", "")
         self.retries: Counter[str] = Counter()
         self.concurrency = Concurrency(limits.max_concurrency)
@@ -65,13 +70,19 @@ class OpenAIEngine:
                     yield finished.copy()
                     finished.clear()
             if error := asking.exception():
-                raise SystemExit(f"engine openai: {self._without_secrets(str(error))}") if isinstance(error, Fatal) else error
+                raise (
+                    SystemExit(f"engine openai: {self._without_secrets(str(error))}")
+                    if isinstance(error, Fatal)
+                    else error
+                )
 
     async def _ask_all(self, requests: Iterator[Request], finished: list[tuple[Request, Reply]]) -> None:
         headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {self._key}"} if self._key else {})
         timeout = aiohttp.ClientTimeout(total=self._limits.timeout_seconds)
         connector, jar = aiohttp.TCPConnector(limit=0), aiohttp.DummyCookieJar()
-        async with aiohttp.ClientSession(connector=connector, cookie_jar=jar, timeout=timeout, headers=headers) as session:
+        async with aiohttp.ClientSession(
+            connector=connector, cookie_jar=jar, timeout=timeout, headers=headers
+        ) as session:
             try:
                 async with asyncio.TaskGroup() as workers:
                     for _ in range(self._limits.max_concurrency):
@@ -81,7 +92,9 @@ class OpenAIEngine:
                     raise fatal.exceptions[0] from None
                 raise
 
-    async def _work(self, session: aiohttp.ClientSession, requests: Iterator[Request], finished: list[tuple[Request, Reply]]) -> None:
+    async def _work(
+        self, session: aiohttp.ClientSession, requests: Iterator[Request], finished: list[tuple[Request, Reply]]
+    ) -> None:
         """Draw a request as soon as there is a place, and see it through."""
         await self.concurrency.enter()
         for request in requests:
@@ -115,13 +128,18 @@ class OpenAIEngine:
                 await self.concurrency.enter()
         self._lost_in_a_row += 1
         if self._lost_in_a_row >= MAX_LOST_IN_A_ROW:
-            raise Fatal(f"{kind} at the last {MAX_LOST_IN_A_ROW} requests, {self._limits.max_attempts} times each; endpoint {self._url}")
+            raise Fatal(
+                f"{kind} at the last {MAX_LOST_IN_A_ROW} requests, {self._limits.max_attempts} times each; endpoint "
+                f"{self._url}"
+            )
         return unanswered(f"{kind}: {self._limits.max_attempts} times")
 
     async def _attempt(self, session: aiohttp.ClientSession, body: bytes) -> Reply:
         async with session.post(self._url, data=body) as response:
             content = await response.read()
-        reply = read_reply(self._model, response.status, content, retry_after(response.headers.get("Retry-After")), self._answered)
+        reply = read_reply(
+            self._model, response.status, content, retry_after(response.headers.get("Retry-After")), self._answered
+        )
         return unanswered(self._without_secrets(reply.error)) if reply.error else reply
 
     def _without_secrets(self, text: str) -> str:
@@ -130,5 +148,6 @@ class OpenAIEngine:
 
 
 def backoff(attempt: int, after: float | None) -> float:
-    """Seconds until the next attempt: what the server asked for, else 0.5 s doubled each time up to 30 s; with jitter."""
+    """Seconds until the next attempt: what the server asked for, else 0.5 s doubled each time up to 30 s; with
+    jitter."""
     return (after if after is not None else min(30.0, 0.5 * 2**attempt)) * random.uniform(1.0, 1.25)

@@ -4,6 +4,10 @@ It starts where RAY_ADDRESS says, or on this machine. Blocks of requests stream 
 block is kept while others run; an actor or node that dies costs what it held, which Ray gives to another.
 """
 
+# ray and pyarrow: no types of its own
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+
 import logging
 import os
 from collections import Counter
@@ -44,7 +48,10 @@ class RayEngine:
         import ray
 
         blocks = -(-len(requests) // ROWS_PER_BLOCK)
-        dataset = ray.data.from_items([{"row": row, "request": request._asdict()} for row, request in enumerate(requests)], override_num_blocks=blocks)
+        dataset = ray.data.from_items(
+            [{"row": row, "request": request._asdict()} for row, request in enumerate(requests)],
+            override_num_blocks=blocks,
+        )
         answered = dataset.map_batches(
             AskingActor,
             fn_constructor_args=(self._model,),
@@ -78,7 +85,9 @@ class AskingActor:
         rows = block.to_pylist()
         requests = [to_request(row["request"]) for row in rows]
         replies = self._ask(requests)
-        return pyarrow.Table.from_pylist([{"row": row["row"], "reply": vars(replies[request])} for row, request in zip(rows, requests, strict=True)])
+        return pyarrow.Table.from_pylist(
+            [{"row": row["row"], "reply": vars(replies[request])} for row, request in zip(rows, requests, strict=True)]
+        )
 
     def _ask(self, requests: list[Request]) -> dict[Request, Reply]:
         """A block that the engine fails at is asked row by row, so that a bad row costs itself alone."""
@@ -96,7 +105,12 @@ def connect() -> None:
 
     if not ray.is_initialized():
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        ray.init(address=os.environ.get("RAY_ADDRESS"), log_to_driver=False, logging_level=logging.WARNING, include_dashboard=False)
+        ray.init(
+            address=os.environ.get("RAY_ADDRESS"),
+            log_to_driver=False,
+            logging_level=logging.WARNING,
+            include_dashboard=False,
+        )
 
 
 def precision_of_worker(model: Model) -> str:
@@ -133,7 +147,8 @@ def gpus_needed(weight_bytes: int, gpu_bytes: int, gpus_of_node: int) -> int:
         if weight_bytes <= SHARE_FOR_WEIGHTS * num_gpus * gpu_bytes:
             return num_gpus
     raise SystemExit(
-        f"engine ray-vllm: got weights of {weight_bytes / 1e9:.0f} GB, wanted at most {SHARE_FOR_WEIGHTS:.0%} of a node's {gpus_of_node} GPUs "
+        f"engine ray-vllm: got weights of {weight_bytes / 1e9:.0f} GB, wanted at most {SHARE_FOR_WEIGHTS:.0%} of a "
+        f"node's {gpus_of_node} GPUs "
         f"of {gpu_bytes / 1e9:.0f} GB; serve the model over several nodes with `vllm serve` and use the engine openai"
     )
 
@@ -153,7 +168,11 @@ def read_weight_bytes(model: Model) -> int:
     from huggingface_hub import get_safetensors_metadata
 
     metadata = get_safetensors_metadata(weights.base, revision=weights.revision)
-    return own + sum(tensor.data_offsets[1] - tensor.data_offsets[0] for file in metadata.files_metadata.values() for tensor in file.tensors.values())
+    return own + sum(
+        tensor.data_offsets[1] - tensor.data_offsets[0]
+        for file in metadata.files_metadata.values()
+        for tensor in file.tensors.values()
+    )
 
 
 def read_folder_bytes(folder: Path) -> int:

@@ -55,7 +55,8 @@ class Request(NamedTuple):
     temperature: float
     top_p: float
     top_k: int
-    # JSON schema that the reply is held to by engines that can, "" for none. Its keys keep their order: a grammar forces a reply's
+    # JSON schema that the reply is held to by engines that can, "" for none. Its keys keep their order: a grammar
+    # forces a reply's
     # keys into the schema's order, so sorted keys would have the answer come before the reasoning.
     schema: str = ""
     split: str = ""  # of the prompt: an id is unique in its split alone
@@ -95,10 +96,15 @@ class Decoding(NamedTuple):
     seed: int = 0
 
 
-def to_request(prompt: Worded, split: str, style: str, max_tokens: Mapping[str, int], decoding: Decoding, sample: int = 0) -> Request:
+def to_request(
+    prompt: Worded, split: str, style: str, max_tokens: Mapping[str, int], decoding: Decoding, sample: int = 0
+) -> Request:
     """Raises SystemExit where the profile's max_tokens has no limit for the style."""
     if style not in max_tokens:
-        raise SystemExit(f"params.yaml: max_tokens of the profile: got {', '.join(max_tokens)}, wanted a limit for the style {style} too")
+        raise SystemExit(
+            f"params.yaml: max_tokens of the profile: got {', '.join(max_tokens)}, wanted a limit for the style "
+            f"{style} too"
+        )
     return Request(
         split=split,
         prompt_id=prompt.id,
@@ -113,7 +119,8 @@ def to_request(prompt: Worded, split: str, style: str, max_tokens: Mapping[str, 
 
 @dataclass(frozen=True)
 class Reply:
-    """`text` is what the model says, `reasoning` what a reasoning model thought before, where its server hands that over apart, else "".
+    """`text` is what the model says, `reasoning` what a reasoning model thought before, where its server hands that
+    over apart, else "".
     `finish_reason` is "stop", "length" or "content_filter", or "unanswered" where there is none, and then `error`
     says why. Token counts are the engine's. `served` is the model as the server names it, "" where none serves."""
 
@@ -139,10 +146,18 @@ def row_seed(request: Request) -> int:
 
 def key(model: Model, engine_version: str, request: Request) -> bytes:
     """SHA-256 of everything that decides the reply, 32 bytes. Its form never changes, or what is paid for is lost."""
-    asked: dict[str, object] = {"messages": request.messages, "max_tokens": request.max_tokens, "temperature": request.temperature}
+    asked: dict[str, object] = {
+        "messages": request.messages,
+        "max_tokens": request.max_tokens,
+        "temperature": request.temperature,
+    }
     if request.temperature != 0:  # greedy: neither the seed nor the sampling limits play a part
         asked |= {"seed": request.seed, "sample": request.sample, "top_p": request.top_p, "top_k": request.top_k}
     if request.schema and model.local_engine in STRUCTURED:
         asked |= {"schema": request.schema}
-    decides = {"model": [model.local_engine, model.name, model.revision], "engine_version": engine_version, "request": asked}
+    decides = {
+        "model": [model.local_engine, model.name, model.revision],
+        "engine_version": engine_version,
+        "request": asked,
+    }
     return hashlib.sha256(SORTED.encode(decides).encode()).digest()

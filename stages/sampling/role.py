@@ -1,6 +1,6 @@
 """Who is asked: the section of a profile that a role names."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -26,7 +26,9 @@ class Role(BaseModel):
     engine: Literal["transformers", "vllm", "ray-transformers", "ray-vllm", "openai"]
     model: str  # a hub id, a local folder, or an endpoint's name for it
     revision: str  # a hub commit, the folder's digest, or the endpoint's version
-    precision: Literal["float32", "bfloat16", "auto"]  # auto: bfloat16 where the hardware has it, or what the endpoint has
+    precision: Literal[
+        "float32", "bfloat16", "auto"
+    ]  # auto: bfloat16 where the hardware has it, or what the endpoint has
     prompt_price: Price
     completion_price: Price
 
@@ -45,5 +47,7 @@ def find(profile: dict[str, Any], where: tuple[str, ...]) -> Any:
     """What stands there, as YAML has it; None where nothing does."""
     found: Any = profile
     for key in where:
-        found = found.get(key) if isinstance(found, dict) else None
+        if not isinstance(found, dict):
+            return None
+        found = cast(dict[str, Any], found).get(key)
     return found

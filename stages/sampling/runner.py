@@ -1,4 +1,5 @@
-"""Asking through the ledger: only what it lacks, within the budget; every request comes back, with a reply or with the reason."""
+"""Asking through the ledger: only what it lacks, within the budget; every request comes back, with a reply or with the
+reason."""
 
 import json
 import sys
@@ -8,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 
@@ -32,10 +33,10 @@ class Batch:
 
     model: Model
     requests: Callable[[], Iterator[Request]]
-    keys: list[bytes] = field(default_factory=list)  # of every request, in order
-    places: list[Place] = field(default_factory=list)
-    missing: set[bytes] = field(default_factory=set)
-    failures: dict[bytes, str] = field(default_factory=dict)  # why a request got no reply
+    keys: list[bytes] = field(default_factory=list[bytes])  # of every request, in order
+    places: list[Place] = field(default_factory=list[Place])
+    missing: set[bytes] = field(default_factory=set[bytes])
+    failures: dict[bytes, str] = field(default_factory=dict[bytes, str])  # why a request got no reply
 
 
 @dataclass
@@ -47,7 +48,8 @@ class Ask:
     ledger: Ledger = field(default_factory=lambda: Ledger(default_path()))
 
     def estimate(self, requests: Callable[[], Iterator[Request]]) -> Batch:
-        """What the ledger lacks of a stream that can be started anew, and one line in the log of what that will take."""
+        """What the ledger lacks of a stream that can be started anew, and one line in the log of what that will
+        take."""
         return estimate(self.model, requests, self.ledger)
 
     def replies(self, requests: Callable[[], Iterator[Request]]) -> Iterator[tuple[Place, Reply]]:
@@ -76,7 +78,10 @@ def estimate(model: Model, requests: Callable[[], Iterator[Request]], ledger: Le
                 completion_tokens += request.max_tokens
                 if len(prompts) < 1000:
                     prompts.append(text)
-    line = f"{model.name}: {len(batch.keys)} requests, {len(batch.keys) - len(batch.missing)} in the ledger, {len(batch.missing)} to ask"
+    line = (
+        f"{model.name}: {len(batch.keys)} requests, {len(batch.keys) - len(batch.missing)} in the ledger, "
+        f"{len(batch.missing)} to ask"
+    )
     if batch.missing:
         # imported here, because a run that finds all its replies should not wait for it
         from stages.sampling.token_count import count_tokens
@@ -84,7 +89,10 @@ def estimate(model: Model, requests: Callable[[], Iterator[Request]], ledger: Le
         tokens, how = count_tokens(model, prompts)
         prompt_tokens = round(tokens * characters / max(1, sum(map(len, prompts))))
         cost = model.cost(prompt_tokens, completion_tokens)
-        line += f": about {prompt_tokens:,} prompt tokens ({how}), at most {completion_tokens:,} completion tokens, cost {in_words(cost, 'at most')}"
+        line += (
+            f": about {prompt_tokens:,} prompt tokens ({how}), at most {completion_tokens:,} completion tokens, "
+            f"cost {in_words(cost, 'at most')}"
+        )
     print(line, file=sys.stderr)
     return batch
 
@@ -111,12 +119,21 @@ def ask(batch: Batch, limits: Limits, ledger: Ledger, load: Callable[[Model, Lim
 def check_prices(model: Model, budget: Budget) -> None:
     if budget.max_cost and model.cost(1, 1) is None:
         raise SystemExit(
-            f"params.yaml: sampling.budget.max_cost: got {budget.max_cost:g} and no prices of {model.name}, wanted its prompt_price and completion_price, "
+            f"params.yaml: sampling.budget.max_cost: got {budget.max_cost:g} and no prices of {model.name}, wanted "
+            f"its prompt_price and completion_price, "
             "or 0.0 for no limit"
         )
 
 
-def ask_round(batch: Batch, todo: set[bytes], engine: Engine, limits: Limits, ledger: Ledger, spending: Spending, progress: tqdm) -> str | None:
+def ask_round(
+    batch: Batch,
+    todo: set[bytes],
+    engine: Engine,
+    limits: Limits,
+    ledger: Ledger,
+    spending: Spending,
+    progress: "tqdm[Any]",
+) -> str | None:
     """Ask what of `todo` no other process is asking, and take it out. The limit that ended the round, if one did."""
     under_way: dict[Request, bytes] = {}
     reached: list[str] = []
@@ -143,7 +160,7 @@ def ask_round(batch: Batch, todo: set[bytes], engine: Engine, limits: Limits, le
         for _, reply in replies:
             spending.add(reply)
         progress.update(len(replies))
-        progress.set_postfix(engine.retries | spending.failures, refresh=False)
+        progress.set_postfix(engine.retries | spending.failures, refresh=False)  # pyright: ignore[reportUnknownMemberType]
         if before < REPLIES_BEFORE_FORECAST <= spending.replies:
             progress.write(forecast(spending, progress), file=sys.stderr)
     ledger.release()
@@ -151,7 +168,7 @@ def ask_round(batch: Batch, todo: set[bytes], engine: Engine, limits: Limits, le
     return reached[0] if reached else None
 
 
-def wait_for_others(todo: set[bytes], ledger: Ledger, progress: tqdm) -> None:
+def wait_for_others(todo: set[bytes], ledger: Ledger, progress: "tqdm[Any]") -> None:
     """Until none of `todo` is left, or some of it is free: its claimant got no reply, or died."""
     told = False
     while True:
@@ -161,7 +178,9 @@ def wait_for_others(todo: set[bytes], ledger: Ledger, progress: tqdm) -> None:
         if not todo or ledger.claim(list(todo)):
             return
         if not told:
-            progress.write(f"{len(todo)} requests are being asked by another run; waiting for its replies", file=sys.stderr)
+            progress.write(
+                f"{len(todo)} requests are being asked by another run; waiting for its replies", file=sys.stderr
+            )
             told = True
         time.sleep(POLL_SECONDS)
 
@@ -171,7 +190,7 @@ def hopeless(batch: Batch, limits: Limits) -> str | None:
     return "min_success_ratio" if len(batch.failures) > (1 - limits.min_success_ratio) * len(batch.keys) else None
 
 
-def forecast(spending: Spending, progress: tqdm) -> str:
+def forecast(spending: Spending, progress: "tqdm[Any]") -> str:
     seconds = progress.format_dict["elapsed"] / progress.n * (progress.total - progress.n)
     cost = None if spending.cost is None else spending.cost / spending.replies * (progress.total - progress.n)
     left = f"the other {progress.total - progress.n} take about {tqdm.format_interval(seconds)}"
@@ -183,7 +202,8 @@ def in_words(cost: float | None, how: str) -> str:
 
 
 def report(model: Model, spending: Spending, engine: Engine, seconds: float, ledger: Ledger) -> None:
-    """What this run did: into the log, and a line of .potstill/runs.jsonl, which is no output because it differs from run to run."""
+    """What this run did: into the log, and a line of .potstill/runs.jsonl, which is no output because it differs from
+    run to run."""
     numbers = {
         "model": model.name,
         "engine": model.engine,
@@ -199,12 +219,15 @@ def report(model: Model, spending: Spending, engine: Engine, seconds: float, led
     }
     print(f"asked: {numbers}", file=sys.stderr)
     with (ledger.path.parent / "runs.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps({"ended": datetime.now(UTC).isoformat(timespec="seconds"), **numbers}, ensure_ascii=False) + "\n")
+        file.write(
+            json.dumps({"ended": datetime.now(UTC).isoformat(timespec="seconds"), **numbers}, ensure_ascii=False) + "\n"
+        )
 
 
 def stop_at_budget(reached: str, limits: Limits, left: int) -> None:
     print(
-        f"stopped at sampling.budget.{reached} {getattr(limits.budget, reached):g} with {left} requests left to ask; all replies are kept. "
+        f"stopped at sampling.budget.{reached} {getattr(limits.budget, reached):g} with {left} requests left to ask; "
+        f"all replies are kept. "
         "Run the same command again to go on with the same budget, or change it in params.yaml.",
         file=sys.stderr,
     )
@@ -218,14 +241,18 @@ def check_success(batch: Batch, limits: Limits) -> None:
         print(f"no reply: {error}", file=sys.stderr)
     if succeeded < limits.min_success_ratio * total:
         raise SystemExit(
-            f"got replies to {succeeded} of {total} requests, wanted {limits.min_success_ratio:.0%} (sampling.min_success_ratio in params.yaml): "
+            f"got replies to {succeeded} of {total} requests, wanted {limits.min_success_ratio:.0%} "
+            f"(sampling.min_success_ratio in params.yaml): "
             f"{', '.join(f'{count} {what}' for what, count in kinds.most_common())}. {advice(batch.model)}"
         )
 
 
 def advice(model: Model) -> str:
     if model.engine == "recorded":
-        return f"Add the missing completions to the recorded ones of {model.name}, or lower min_success_ratio to go on with those that are there."
+        return (
+            f"Add the missing completions to the recorded ones of {model.name}, or lower min_success_ratio to go on "
+            f"with those that are there."
+        )
     return "All replies are kept; run the same command again to ask the rest."
 
 

@@ -1,5 +1,9 @@
 """Asking a model on this machine with the transformers library: batches of like length, seeds per row."""
 
+# transformers: no types of its own
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from importlib import metadata
@@ -57,13 +61,19 @@ class TransformersEngine:
         dtype = getattr(torch, resolve_precision(model.precision))
         try:
             self._tokenizer: Any = AutoTokenizer.from_pretrained(model.name, **source)
-            self._model: Any = AutoModelForCausalLM.from_pretrained(model.name, dtype=dtype, device_map=device_map, use_safetensors=True, **source)
+            self._model: Any = AutoModelForCausalLM.from_pretrained(
+                model.name, dtype=dtype, device_map=device_map, use_safetensors=True, **source
+            )
         except OSError as error:  # not found, no access, no network, no safetensors
             raise SystemExit(
-                f"model {model.name} at {model.revision}: {error}\nCheck `model` and `revision` in params.yaml, the network and HF_TOKEN."
+                f"model {model.name} at {model.revision}: {error}\nCheck `model` and `revision` in params.yaml, the "
+                f"network and HF_TOKEN."
             ) from None
         if self._tokenizer.chat_template is None:
-            raise SystemExit(f"model {model.name}: its tokenizer has no chat template, wanted one that words messages; use an instruct model")
+            raise SystemExit(
+                f"model {model.name}: its tokenizer has no chat template, wanted one that words messages; use an "
+                f"instruct model"
+            )
         if self._tokenizer.pad_token is None:
             self._tokenizer.pad_token = self._tokenizer.eos_token
         self._model.eval()
@@ -79,7 +89,9 @@ class TransformersEngine:
 
     def _ask_window(self, requests: list[Request]) -> Iterator[list[tuple[Request, Reply]]]:
         texts = [
-            self._tokenizer.apply_chat_template([{"role": r, "content": c} for r, c in request.messages], tokenize=False, add_generation_prompt=True)
+            self._tokenizer.apply_chat_template(
+                [{"role": r, "content": c} for r, c in request.messages], tokenize=False, add_generation_prompt=True
+            )
             for request in requests
         ]
         prompts = self._tokenizer(texts, add_special_tokens=False)["input_ids"]
@@ -99,10 +111,14 @@ class TransformersEngine:
     def _ask_batch(self, requests: list[Request], prompts: list[list[int]]) -> list[tuple[Request, Reply]]:
         import torch
 
-        inputs = self._tokenizer.pad({"input_ids": prompts}, padding_side="left", return_tensors="pt").to(self._model.device)
+        inputs = self._tokenizer.pad({"input_ids": prompts}, padding_side="left", return_tensors="pt").to(
+            self._model.device
+        )
         width = inputs["input_ids"].shape[1]
         # each row has the room that its own prompt leaves in the context, whatever its neighbours' length
-        room = [min(requests[0].max_tokens, self._model.config.max_position_embeddings - len(prompt)) for prompt in prompts]
+        room = [
+            min(requests[0].max_tokens, self._model.config.max_position_embeddings - len(prompt)) for prompt in prompts
+        ]
         with torch.inference_mode():
             out = self._model.generate(
                 **inputs,
@@ -153,4 +169,6 @@ def logits_processors(requests: list[Request]) -> Any:
         return LogitsProcessorList()
     limits = [TopKLogitsWarper(first.top_k)] if first.top_k else []
     limits += [TopPLogitsWarper(first.top_p)] if first.top_p < 1 else []
-    return LogitsProcessorList([TemperatureLogitsWarper(float(first.temperature)), *limits, GumbelNoise([row_seed(r) for r in requests])])
+    return LogitsProcessorList(
+        [TemperatureLogitsWarper(float(first.temperature)), *limits, GumbelNoise([row_seed(r) for r in requests])]
+    )

@@ -1,4 +1,8 @@
 """Asking a model on this machine's GPUs with vLLM, offline: no server, replies as each is finished."""
+
+# vllm: no types of its own
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
 # vllm is not installed where the checks run
 # pyright: reportMissingImports=false, reportAttributeAccessIssue=false
 
@@ -28,12 +32,16 @@ def version(model: Model) -> str:
     """The package goes by other names for other hardware."""
     packages = metadata.packages_distributions().get("vllm")
     if not packages:
-        raise SystemExit(f"engine {model.engine}: got no package vllm, wanted it installed: pip install -e '.[vllm]' -c constraints.txt")
+        raise SystemExit(
+            f"engine {model.engine}: got no package vllm, wanted it installed: pip install -e '.[vllm]' -c "
+            f"constraints.txt"
+        )
     return f"vllm {metadata.version(packages[0])} {model.precision}"
 
 
 def parallel_sizes(num_gpus: int, num_heads: int) -> tuple[int, int]:
-    """Tensor and pipeline parallel sizes that use every GPU: tensors are split over as many as divide the heads evenly."""
+    """Tensor and pipeline parallel sizes that use every GPU: tensors are split over as many as divide the heads
+    evenly."""
     tensor = max(size for size in range(1, num_gpus + 1) if num_gpus % size == 0 and num_heads % size == 0)
     return tensor, num_gpus // tensor
 
@@ -78,7 +86,10 @@ class VllmEngine:
         self.retries: Counter[str] = Counter()
         try:
             self._llm = llm or start(model)
-        except (OSError, ValueError) as error:  # no such model, no access; a model or machine that vLLM does not support
+        except (
+            OSError,
+            ValueError,
+        ) as error:  # no such model, no access; a model or machine that vLLM does not support
             raise SystemExit(f"engine {model.engine}, model {model.name} at {model.revision}: {error}") from None
         self._tokenizer, self._engine = self._llm.get_tokenizer(), self._llm.llm_engine
         self._context = self._llm.model_config.max_model_len
@@ -91,14 +102,20 @@ class VllmEngine:
             finished: list[tuple[Request, Reply]] = []
             while len(under_way) < ROWS_UNDER_WAY and (request := next(stream, None)) is not None:
                 prompt = self._tokenizer.apply_chat_template(
-                    [{"role": role, "content": content} for role, content in request.messages], add_generation_prompt=True, return_dict=False
+                    [{"role": role, "content": content} for role, content in request.messages],
+                    add_generation_prompt=True,
+                    return_dict=False,
                 )
                 if len(prompt) >= self._context:
-                    finished.append((request, unanswered(f"prompt too long: {len(prompt)} tokens, the context is {self._context}")))
+                    finished.append(
+                        (request, unanswered(f"prompt too long: {len(prompt)} tokens, the context is {self._context}"))
+                    )
                     continue
                 number += 1
                 under_way[str(number)] = request
-                self._engine.add_request(str(number), {"prompt_token_ids": prompt}, self._to_params(request), lora_request=self._to_lora())
+                self._engine.add_request(
+                    str(number), {"prompt_token_ids": prompt}, self._to_params(request), lora_request=self._to_lora()
+                )
             if under_way:
                 finished += [(under_way.pop(o.request_id), to_reply(o)) for o in self._engine.step() if o.finished]
             if finished:
@@ -133,4 +150,6 @@ def to_reply(output: Any) -> Reply:
     (completion,) = output.outputs
     if completion.finish_reason not in ("stop", "length"):
         return unanswered(f"vllm ended it: {completion.finish_reason}")
-    return Reply(completion.text, completion.finish_reason, len(output.prompt_token_ids), len(completion.token_ids), "", "")
+    return Reply(
+        completion.text, completion.finish_reason, len(output.prompt_token_ids), len(completion.token_ids), "", ""
+    )

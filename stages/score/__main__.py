@@ -40,7 +40,9 @@ def main(dry_run: bool) -> None:
     if dry_run:
         return
     if params.perplexity:
-        perplexities = to_perplexities(stream_rows(ROWS), params.perplexity.to_model(), params.score.batch_size, count, counts)
+        perplexities = to_perplexities(
+            stream_rows(ROWS), params.perplexity.to_model(), params.score.batch_size, count, counts
+        )
     found = array("d"), array("d")
     write_rows(OUT / "scores.parquet", to_scores(grades, perplexities, *found), own_schema("score"))
     embed(params, count)
@@ -49,7 +51,9 @@ def main(dry_run: bool) -> None:
 
 def check_models(params: Params) -> None:
     """Raise SystemExit where a model that is asked for is not the one that params.yaml pins."""
-    pinned = [(role.model, role.revision) for role in (params.judge, params.perplexity) if role and role.engine != "openai"]
+    pinned = [
+        (role.model, role.revision) for role in (params.judge, params.perplexity) if role and role.engine != "openai"
+    ]
     if params.score.embedding != "none":
         pinned.append((params.score.embedding, params.score.embedding_revision))
     for name, revision in pinned:

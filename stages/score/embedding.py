@@ -16,16 +16,21 @@ def write_no_embeddings(path: Path) -> None:
 
 
 def write_embeddings(path: Path, rows: Iterable[Row], count: int, name: str, revision: str, batch_size: int) -> None:
-    """A .npy file of `count` rows, float32, each of norm 1: question and target in float32 arithmetic. Written row by row."""
+    """A .npy file of `count` rows, float32, each of norm 1: question and target in float32 arithmetic. Written row by
+    row."""
     from transformers import AutoModel
 
     tokenizer, encoder = load(AutoModel, name, revision, "float32")
     # of a text that is too long the target is kept: the question is alike for all samples of a prompt
     tokenizer.truncation_side = "left"
-    out = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(count, encoder.config.get_text_config().hidden_size))
+    out = np.lib.format.open_memmap(
+        path, mode="w+", dtype=np.float32, shape=(count, encoder.config.get_text_config().hidden_size)
+    )
     texts = (f"{question(row)}\n\n{row.target}" for row in rows)
     with tqdm(total=count, unit="row", desc="embedding", mininterval=1) as progress:
-        for i, vector in enumerate(in_batches(texts, len, lambda batch: embed(batch, tokenizer, encoder), batch_size, progress)):
+        for i, vector in enumerate(
+            in_batches(texts, len, lambda batch: embed(batch, tokenizer, encoder), batch_size, progress)
+        ):
             out[i] = vector
     out.flush()
 

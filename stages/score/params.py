@@ -33,7 +33,8 @@ class Params(Section):
 
 
 def load() -> Params:
-    """Raises SystemExit with the path, what is wrong and what was got, for every wrong value that this run would use."""
+    """Raises SystemExit with the path, what is wrong and what was got, for every wrong value that this run would
+    use."""
     document = YAML(typ="safe").load(Path("params.yaml"))
     name, score = document["profile"], document["score"]
     profile = document["profiles"][name]
@@ -42,20 +43,33 @@ def load() -> Params:
     for use in ("judge", "perplexity"):
         whom = score.get(use, "none")
         if whom not in (*known, "none"):
-            raise SystemExit(f"params.yaml: score.{use}: got {whom!r}, wanted none or a role of the profile {name}: {', '.join(known)}")
+            raise SystemExit(
+                f"params.yaml: score.{use}: got {whom!r}, wanted none or a role of the profile {name}: "
+                f"{', '.join(known)}"
+            )
         models[use] = None if whom == "none" else find(profile, known[whom])
         where[use] = "" if whom == "none" else ".".join(["profiles", name, *known[whom]])
     try:
         params = Params.model_validate({"score": score, "sampling": document["sampling"], **models})
     except ValidationError as error:
-        raise SystemExit("\n".join(f"params.yaml: {path(e['loc'], where)}: {e['msg']}, got {e['input']!r}" for e in error.errors())) from None
+        raise SystemExit(
+            "\n".join(f"params.yaml: {path(e['loc'], where)}: {e['msg']}, got {e['input']!r}" for e in error.errors())
+        ) from None
     if params.perplexity and params.perplexity.engine == "openai":
         raise SystemExit(
-            f"params.yaml: score.perplexity: got {params.score.perplexity}, whose engine is openai, wanted a model that can be loaded here, as an endpoint "
+            f"params.yaml: score.perplexity: got {params.score.perplexity}, whose engine is openai, wanted a model "
+            f"that can be loaded here, as an endpoint "
             f"does not tell how likely a given text is; name another, or change {where['perplexity']}.engine"
         )
-    if params.score.embedding != "none" and not params.score.embedding_revision and not Path(params.score.embedding).exists():
-        raise SystemExit(f"params.yaml: score.embedding_revision: got '', wanted the hub commit of {params.score.embedding}, so that it cannot change")
+    if (
+        params.score.embedding != "none"
+        and not params.score.embedding_revision
+        and not Path(params.score.embedding).exists()
+    ):
+        raise SystemExit(
+            f"params.yaml: score.embedding_revision: got '', wanted the hub commit of {params.score.embedding}, so "
+            f"that it cannot change"
+        )
     return params
 
 

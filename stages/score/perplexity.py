@@ -1,6 +1,7 @@
 """How unexpected each target is to a model that was put the plain prompt.
 
-Perplexity is exp of the mean negative log-likelihood per token. The tokens are those that training would learn: the text, and
+Perplexity is exp of the mean negative log-likelihood per token. The tokens are those that training would learn: the
+text, and
 what the chat template puts after it to end the turn.
 """
 
@@ -22,7 +23,9 @@ class Tokens(NamedTuple):
     start: int
 
 
-def to_perplexities(rows: Iterable[Row], model: Model, batch_size: int, count: int, counts: Counter[str]) -> Iterator[float | None]:
+def to_perplexities(
+    rows: Iterable[Row], model: Model, batch_size: int, count: int, counts: Counter[str]
+) -> Iterator[float | None]:
     """One per row, in order, 4 decimals; None where its text is empty or does not fit into the model's context.
 
     `counts` adds up the latter as "too_long"; `count` is how many rows there are.
@@ -31,7 +34,10 @@ def to_perplexities(rows: Iterable[Row], model: Model, batch_size: int, count: i
 
     tokenizer, causal = load(AutoModelForCausalLM, model.name, model.revision, model.precision)
     if tokenizer.chat_template is None:
-        raise SystemExit(f"score.perplexity: model {model.name}: its tokenizer has no chat template, wanted one that words messages; name an instruct model")
+        raise SystemExit(
+            f"score.perplexity: model {model.name}: its tokenizer has no chat template, wanted one that words "
+            f"messages; name an instruct model"
+        )
     context = causal.config.get_text_config().max_position_embeddings
 
     def fit(row: Row) -> Tokens | None:
@@ -53,16 +59,21 @@ def to_perplexities(rows: Iterable[Row], model: Model, batch_size: int, count: i
 def tokenize(row: Row, tokenizer: Any) -> Tokens:
     """The plain prompt exactly as it would be served, then the completion.
 
-    Raises SystemExit if the chat template words the prompt otherwise once an answer follows: then it is unclear where the completion begins.
+    Raises SystemExit if the chat template words the prompt otherwise once an answer follows: then it is unclear where
+    the completion begins.
     """
     messages = row.messages
     served = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False)
     whole = tokenizer.apply_chat_template([*messages, {"role": "assistant", "content": row.target}], return_dict=False)
     if whole[: len(served)] != served:
-        common = next((i for i, (a, b) in enumerate(zip(served, whole, strict=False)) if a != b), min(len(served), len(whole)))
+        common = next(
+            (i for i, (a, b) in enumerate(zip(served, whole, strict=False)) if a != b), min(len(served), len(whole))
+        )
         raise SystemExit(
-            f"score.perplexity: prompt {row.id}: got a chat template that words the prompt as {tokenizer.decode(served[common:])!r}, and with an answer as "
-            f"{tokenizer.decode(whole[common : common + 20])!r}, wanted the same words; name another model in params.yaml"
+            f"score.perplexity: prompt {row.id}: got a chat template that words the prompt as "
+            f"{tokenizer.decode(served[common:])!r}, and with an answer as "
+            f"{tokenizer.decode(whole[common : common + 20])!r}, wanted the same words; name another model in "
+            f"params.yaml"
         )
     return Tokens(whole, len(served))
 
@@ -79,9 +90,14 @@ def batch_perplexities(rows: list[Tokens], model: Any, pad_id: int) -> list[floa
     mask = torch.tensor([[1] * len(row.ids) + [0] * (width - len(row.ids)) for row in rows], device=model.device)
     with torch.inference_mode():
         # of the prompts that all rows share in length no logits: they are the most of the memory
-        logits = model(input_ids=ids, attention_mask=mask, use_cache=False, logits_to_keep=width - first).logits[:, first - width :]
+        logits = model(input_ids=ids, attention_mask=mask, use_cache=False, logits_to_keep=width - first).logits[
+            :, first - width :
+        ]
         losses = [
-            F.cross_entropy(expected[row.start - 1 - first : len(row.ids) - 1 - first].float(), torch.tensor(row.ids[row.start :], device=expected.device))
+            F.cross_entropy(
+                expected[row.start - 1 - first : len(row.ids) - 1 - first].float(),
+                torch.tensor(row.ids[row.start :], device=expected.device),
+            )
             for row, expected in zip(rows, logits, strict=True)
         ]
     return [loss.exp().item() for loss in losses]

@@ -33,7 +33,8 @@ def count_passed(path: Path) -> int:
 
 
 def question(row: Row) -> str:
-    """What the user says, with the conversation before it, and without the system prompt, which words the format of the reply."""
+    """What the user says, with the conversation before it, and without the system prompt, which words the format of the
+    reply."""
     turns = [message for message in row.messages if message["role"] != "system"]
     if len(turns) == 1:
         return turns[0]["content"]

@@ -48,19 +48,26 @@ def main() -> None:
 
 
 def with_scores(passed: pl.DataFrame, params: Params) -> pl.DataFrame:
-    """With what models say of each row, `embedding` (the row of its vector), `random` and `vote` (an answer that compares)."""
+    """With what models say of each row, `embedding` (the row of its vector), `random` and `vote` (an answer that
+    compares)."""
     scores = read_rows(SCORES, tuple(own_schema("score"))).with_row_index("embedding")
     key = list(KEY)
     twice = scores.filter(pl.struct(key).is_duplicated())
-    unscored, strangers = (one.join(other, on=key, how="anti", maintain_order="left") for one, other in ((passed, scores), (scores, passed)))
+    unscored, strangers = (
+        one.join(other, on=key, how="anti", maintain_order="left")
+        for one, other in ((passed, scores), (scores, passed))
+    )
     faults = {"stands there twice": twice, "passes and is not there": unscored, "does not pass": strangers}
     for fault, some in faults.items():
         if len(some):
             raise SystemExit(
-                f"select: {SCORES}: got {len(scores)} rows, of which {some['id'][0]} sample {some['sample'][0]} {fault}, "
+                f"select: {SCORES}: got {len(scores)} rows, of which {some['id'][0]} sample {some['sample'][0]} "
+                f"{fault}, "
                 f"wanted one for each of the {len(passed)} rows that pass the filter; run `dvc repro score`"
             )
-    drawn = [position(f"{params.select.budget.seed}/{id}/{sample}") for id, sample in passed.select("id", "sample").rows()]
+    drawn = [
+        position(f"{params.select.budget.seed}/{id}/{sample}") for id, sample in passed.select("id", "sample").rows()
+    ]
     return passed.join(scores, on=key, how="left", maintain_order="left").with_columns(
         random=pl.Series(drawn, dtype=pl.Float64), vote=pl.when(pl.col("votes").is_not_null()).then("answer")
     )
@@ -83,7 +90,9 @@ def write_rows(rejected: pl.DataFrame, kept: pl.DataFrame, passed: pl.DataFrame)
     OUT.mkdir(parents=True, exist_ok=True)
     with ExitStack() as opened:
         write = opened.enter_context(writing(OUT / "rows.parquet", schema("select")))
-        train, validation = (opened.enter_context((OUT / f"{name}.jsonl").open("wb")) for name in ("train", "validation"))
+        train, validation = (
+            opened.enter_context((OUT / f"{name}.jsonl").open("wb")) for name in ("train", "validation")
+        )
         start = 0
         for batch in batches(ROWS, tuple(schema("filter"))):
             rows = batch.with_row_index("row", start).join(scores, on="row", how="left", maintain_order="left")

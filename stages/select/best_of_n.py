@@ -13,7 +13,9 @@ NONE = pl.DataFrame(schema={"row": pl.UInt32, "detail": pl.String})
 Texts = Callable[[pl.DataFrame], pl.Series]
 
 
-def not_chosen(rows: pl.DataFrame, texts: Texts, _embeddings: Path, select: Select) -> tuple[pl.DataFrame, pl.DataFrame]:
+def not_chosen(
+    rows: pl.DataFrame, texts: Texts, _embeddings: Path, select: Select
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """first: the first reply; shortest: the one of fewest characters; diverse: the first, then each that is unlike all
     before, up to `most`."""
     asked = select.best_of_n

@@ -7,7 +7,8 @@ from stages.select.rules import RULES, Rule
 
 
 def card(told: dict[str, Any], params: Params, of_rows: str) -> str:
-    """Markdown; nothing in it differs between two runs over the same rows. `of_rows` is the card that `filter` wrote."""
+    """Markdown; nothing in it differs between two runs over the same rows. `of_rows` is the card that `filter`
+    wrote."""
     words = ", ".join(f"{name} {count}" for name, count in told["words"].items())
     labels = ", ".join(f"{label} {share:.1%}" for label, share in told.get("labels", {}).items())
     lines = [
@@ -17,7 +18,8 @@ def card(told: dict[str, Any], params: Params, of_rows: str) -> str:
         "",
         "| | |",
         "| --- | --- |",
-        f"| examples | {told['kept']:,}: {told['train']:,} in train.jsonl, {told['validation']:,} in validation.jsonl |",
+        f"| examples | {told['kept']:,}: {told['train']:,} in train.jsonl, {told['validation']:,} in validation.jsonl "
+        f"|",
         f"| words of an example's target | {words} |",
         *([f"| labels of the examples | {labels} |"] if labels else []),
         "",
@@ -25,7 +27,10 @@ def card(told: dict[str, Any], params: Params, of_rows: str) -> str:
         "",
         "| rule | reason | setting | rows rejected |",
         "| --- | --- | --- | --- |",
-        *(f"| {rule.group} | {rule.reason} | {setting(rule, params)} | {told['rejected'][rule.reason]:,} |" for rule in RULES),
+        *(
+            f"| {rule.group} | {rule.reason} | {setting(rule, params)} | {told['rejected'][rule.reason]:,} |"
+            for rule in RULES
+        ),
         "",
         "#" + of_rows.rstrip("\n"),
     ]

@@ -52,7 +52,9 @@ class Params(Section):
 
 
 def load() -> Params:
-    document = YAML(typ="safe").load(Path("params.yaml"))
+    document: dict[str, Any] = YAML(typ="safe").load(  # pyright: ignore[reportUnknownMemberType]
+        Path("params.yaml")
+    )
     bound: dict[str, Any] = {"select": document["select"], "dataset": document["dataset"]}
     try:
         return Params.model_validate(bound)

@@ -1,11 +1,13 @@
-"""The rules of selection, in their order: each gives the rows to reject, and a row has the reason of the first that does.
+"""The rules of selection, in their order: each gives the rows to reject, and a row has the reason of the first that
+does.
 
-`rows` are those that no rule before rejects, with the columns of stages/rows/row.py, `row`, `vote`, `random` and `embedding`.
+`rows` are those that no rule before rejects, with the columns of stages/rows/row.py, `row`, `vote`, `random` and
+`embedding`.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import polars as pl
 
@@ -16,7 +18,8 @@ Rejected = pl.DataFrame  # row, reason, detail, evidence
 Texts = Callable[[pl.DataFrame], pl.Series]  # the targets of some rows
 
 
-class Rule(NamedTuple):
+@dataclass(frozen=True)
+class Rule:
     """`settings` are the keys of the section `select` that it depends on."""
 
     group: str
@@ -26,7 +29,7 @@ class Rule(NamedTuple):
     settings: tuple[str, ...] = ()
 
 
-RULES = (
+RULES: tuple[Rule, ...] = (
     Rule("agreement", "minority", lambda select: select.majority, agreement.minority),
     Rule("agreement", "disagreement", lambda select: select.min_share > 0, agreement.disagreement, ("min_share",)),
     Rule("agreement", "judged_low", lambda select: select.min_grade > 0, agreement.judged_low, ("min_grade",)),
@@ -37,7 +40,9 @@ RULES = (
         best_of_n.not_chosen,
         ("best_of_n.which", "best_of_n.most"),
     ),
-    Rule("duplicate", "same_meaning", lambda select: select.semantic < 1, semantic_duplicates.same_meaning, ("semantic",)),
+    Rule(
+        "duplicate", "same_meaning", lambda select: select.semantic < 1, semantic_duplicates.same_meaning, ("semantic",)
+    ),
     Rule(
         "selection",
         "not_selected",
@@ -50,7 +55,9 @@ RULES = (
 
 def apply_rules(rows: pl.DataFrame, texts: Texts, embeddings: Path, select: Select) -> tuple[pl.DataFrame, Rejected]:
     """(the rows that stay, the others with reason, detail and evidence)."""
-    rejected = [pl.DataFrame(schema={"row": pl.UInt32, "reason": pl.String, "detail": pl.String, "evidence": pl.String})]
+    rejected = [
+        pl.DataFrame(schema={"row": pl.UInt32, "reason": pl.String, "detail": pl.String, "evidence": pl.String})
+    ]
     for rule in RULES:
         if rule.is_on(select):
             rows, lost = rule.apply(rows, texts, embeddings, select)

@@ -1,5 +1,9 @@
 """Duplicates in meaning: rows whose embeddings point the same way (SemDeDup: Abbas et al., arXiv 2303.09540)."""
 
+# scikit-learn: no types of its own
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +17,16 @@ CLUSTER = 10_000  # rows, about, of which all pairs are compared
 BLOCK = 1_000
 
 
-def same_meaning(rows: pl.DataFrame, _texts: object, embeddings: Path, select: Select) -> tuple[pl.DataFrame, pl.DataFrame]:
+def same_meaning(
+    rows: pl.DataFrame, _texts: object, embeddings: Path, select: Select
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """`rows` have in `embedding` the row of their vector in the file. The first of a cluster stays."""
     vectors = np.load(embeddings, mmap_mode="r")
     if not vectors.size:
-        raise SystemExit("params.yaml: select.semantic: got a threshold below 1 and no embeddings, wanted an encoder in score.embedding")
+        raise SystemExit(
+            "params.yaml: select.semantic: got a threshold below 1 and no embeddings, wanted an encoder in "
+            "score.embedding"
+        )
     chosen = np.asarray(vectors[rows["embedding"].to_numpy()], dtype=np.float32)
     return reject_copies(rows, alike(chosen, select.semantic), "same_meaning", "cosine {}")
 

@@ -14,7 +14,9 @@ def reject_copies(rows: pl.DataFrame, copies: pl.DataFrame, reason: str, how: st
     words = pl.format(f"of {{}} sample {{}} ({how})", "first_id", "first_sample", *similarity)
     lost = copies.join(numbered, on="position").join(first, on="of").sort("position")
     sizes = lost.group_by("of").agg(more=pl.col("cluster").sum()).select(position="of", more="more")
-    grown = numbered.join(sizes, on="position", how="left", maintain_order="left").select("row", cluster=pl.col("cluster") + pl.col("more").fill_null(0))
+    grown = numbered.join(sizes, on="position", how="left", maintain_order="left").select(
+        "row", cluster=pl.col("cluster") + pl.col("more").fill_null(0)
+    )
     rejected = lost.select("row", reason=pl.lit(reason), detail=words, evidence=pl.col("first_id"))
     kept = rows.join(rejected, on="row", how="anti", maintain_order="left").drop("cluster")
     return kept.join(grown, on="row", how="left", maintain_order="left"), rejected

@@ -1,4 +1,5 @@
-"""Near-duplicates: pairs of texts whose sets of word n-grams have a Jaccard of at least a threshold, found by their prefixes and compared in full."""
+"""Near-duplicates: pairs of texts whose sets of word n-grams have a Jaccard of at least a threshold, found by their
+prefixes and compared in full."""
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,8 +16,11 @@ SCHEMA = {"position": pl.UInt32, "of": pl.UInt32, "similarity": pl.Float64}
 MayMeet = Callable[[np.ndarray, np.ndarray], np.ndarray]  # positions of later and earlier texts -> bool for each pair
 
 
-def near_duplicates(texts: Iterable[pl.Series], n: int, threshold: float, window: int, scratch: Path, may_meet: MayMeet) -> pl.DataFrame:
-    """Chunks of texts, the preferred first -> a row for each text to drop: its position, the kept text it is near to, their Jaccard.
+def near_duplicates(
+    texts: Iterable[pl.Series], n: int, threshold: float, window: int, scratch: Path, may_meet: MayMeet
+) -> pl.DataFrame:
+    """Chunks of texts, the preferred first -> a row for each text to drop: its position, the kept text it is near to,
+    their Jaccard.
 
     A text is dropped where it is near to a kept one before it, and `of` is the first such; so no two kept texts are
     near (up to the window) where they `may_meet`, and nothing is dropped for being near to a dropped text. Ascending by
@@ -30,7 +34,9 @@ def near_duplicates(texts: Iterable[pl.Series], n: int, threshold: float, window
             sets = Sets(starts, np.memmap(path, np.uint64, "r"))
             met = prefixes(sets, threshold, rarity(sets), len(starts).bit_length(), pool)
             for later, earlier in meetings(met, starts, threshold, window):
-                sets = Sets(starts, np.memmap(path, np.uint64, "r"))  # mapped anew: pages once read count as memory until they are unmapped
+                sets = Sets(
+                    starts, np.memmap(path, np.uint64, "r")
+                )  # mapped anew: pages once read count as memory until they are unmapped
                 meet = may_meet(later, earlier)
                 edges.append(near_pairs(sets, outline, later[meet], earlier[meet], threshold))
     path.unlink()
@@ -73,14 +79,22 @@ def spill(texts: Iterable[pl.Series], n: int, path: Path, pool: ThreadPoolExecut
     return np.concatenate(sizes).cumsum(), np.concatenate(drawn)
 
 
-def near_pairs(sets: Sets, outline: np.ndarray, later: np.ndarray, earlier: np.ndarray, threshold: float) -> pl.DataFrame:
+def near_pairs(
+    sets: Sets, outline: np.ndarray, later: np.ndarray, earlier: np.ndarray, threshold: float
+) -> pl.DataFrame:
     """Of pairs of rows those with a Jaccard of at least the threshold, with it."""
     exact = bounded_jaccard((sets, sets), (outline, outline), later, earlier, threshold)
     near = exact >= threshold
     return pl.DataFrame({"position": later[near], "of": earlier[near], "similarity": exact[near]}, schema=SCHEMA)
 
 
-def bounded_jaccard(sets: tuple[Sets, Sets], outline: tuple[np.ndarray, np.ndarray], left: np.ndarray, right: np.ndarray, threshold: float) -> np.ndarray:
+def bounded_jaccard(
+    sets: tuple[Sets, Sets],
+    outline: tuple[np.ndarray, np.ndarray],
+    left: np.ndarray,
+    right: np.ndarray,
+    threshold: float,
+) -> np.ndarray:
     """Exact for pairs of rows (left of the first sets, right of the second) from the threshold on; else maybe 0."""
     total = sets[0].starts[left + 1] - sets[0].starts[left] + sets[1].starts[right + 1] - sets[1].starts[right]
     maybe = most_common(outline[0][left], outline[1][right], total) + ROUNDING >= threshold / (1 + threshold) * total

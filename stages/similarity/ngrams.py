@@ -1,6 +1,7 @@
 """Words and word n-grams of many texts at once: what is repeated, and what two texts share.
 
-A word is a run of letters, digits and marks, lower-cased; a single point or comma within it stays, so that 3.5 is not 35
+A word is a run of letters, digits and marks, lower-cased; a single point or comma within it stays, so that 3.5 is not
+35
 and 1,200.50 is one word. Scripts without spaces between words give long words, so n-grams find little there.
 An n-gram is known by a 64-bit hash, of which sets keep SET_BITS. Two of the few thousand n-grams of a pair of texts
 share one by chance about once in 10^9 pairs.
@@ -13,7 +14,9 @@ import polars as pl
 
 WORD = r"\w+(?:[.,]\w+)*"  # what `words` finds, as one pattern
 BETWEEN_WORDS = r"\W{2,}|[^\w., ]"
-MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # 2^64 divided by the golden ratio (Knuth, The Art of Computer Programming, volume 3, section 6.4)
+MULTIPLIER = np.uint64(
+    0x9E3779B97F4A7C15
+)  # 2^64 divided by the golden ratio (Knuth, The Art of Computer Programming, volume 3, section 6.4)
 BLOCK_BITS = 14
 SET_BITS = 64 - BLOCK_BITS  # the rest holds the row within a block, so that one sort orders the hashes of a whole block
 BLOCK = 1 << BLOCK_BITS
@@ -21,7 +24,8 @@ OUTLINE_BITS = 8
 
 
 class Sets(NamedTuple):
-    """A set of hashes a row, ascending: row i has hashes[starts[i] : starts[i + 1]]; starts are int64, hashes uint64."""
+    """A set of hashes a row, ascending: row i has hashes[starts[i] : starts[i + 1]]; starts are int64, hashes
+    uint64."""
 
     starts: np.ndarray
     hashes: np.ndarray
@@ -138,14 +142,18 @@ def keys_of(sets: Sets, start: int, end: int) -> np.ndarray:
 def outlines(sets: Sets) -> np.ndarray:
     """A bitmap a set: bool by the low OUTLINE_BITS of its hashes, packed into a few uint64 a row."""
     marks = np.zeros((len(sets.starts) - 1, 1 << OUTLINE_BITS), dtype=bool)
-    marks[np.repeat(np.arange(len(marks)), sets.sizes), (sets.hashes & np.uint64((1 << OUTLINE_BITS) - 1)).astype(np.int64)] = True
+    marks[
+        np.repeat(np.arange(len(marks)), sets.sizes),
+        (sets.hashes & np.uint64((1 << OUTLINE_BITS) - 1)).astype(np.int64),
+    ] = True
     return np.packbits(marks, axis=1).view(np.uint64)
 
 
 def most_common(left: np.ndarray, right: np.ndarray, num_hashes: np.ndarray) -> np.ndarray:
     """More hashes than this two sets cannot have in common, by their outlines and the sum of their sizes.
 
-    Each bit in which the outlines differ is a hash of one of them alone (bitmap filter, Sandes et al. 2020, arXiv 1711.07295).
+    Each bit in which the outlines differ is a hash of one of them alone (bitmap filter, Sandes et al. 2020, arXiv
+    1711.07295).
     """
     return (num_hashes - np.bitwise_count(left ^ right).sum(axis=1, dtype=np.int64)) // 2
 

@@ -1,11 +1,15 @@
 """Which sets may be near at all: pairs that share a rare n-gram.
 
-Prefix filtering (Chaudhuri et al. 2006, "A primitive operator for similarity joins"; Bayardo et al. 2007): in any one order
-of all n-grams, two sets with Jaccard t share one among the first s - ceil(t s) + 1 of each, s being its size. The order is
-from rare to frequent, so that few texts meet. A meeting at ranks i and j leaves an overlap of min(s - i, s' - j) at most,
+Prefix filtering (Chaudhuri et al. 2006, "A primitive operator for similarity joins"; Bayardo et al. 2007): in any one
+order
+of all n-grams, two sets with Jaccard t share one among the first s - ceil(t s) + 1 of each, s being its size. The order
+is
+from rare to frequent, so that few texts meet. A meeting at ranks i and j leaves an overlap of min(s - i, s' - j) at
+most,
 where t / (1 + t) (s + s') is needed (the positional filter of PPJoin, Xiao et al. 2008).
 
-An n-gram within the prefixes of up to `window` texts brings all of them together, so that nothing is missed; one of more
+An n-gram within the prefixes of up to `window` texts brings all of them together, so that nothing is missed; one of
+more
 brings each together with the first LEADERS of these only. That bounds the cost of templated texts, and still finds the
 many copies of one text.
 """
@@ -27,7 +31,8 @@ ROUNDING = 1e-9  # a threshold times a size may come out just above the whole nu
 
 
 def rarity(sets: Sets) -> np.ndarray:
-    """By the low SKETCH_BITS of a hash: 8 log2 of the number of texts with such a hash, as uint8. Strangers that share a place only blur the order."""
+    """By the low SKETCH_BITS of a hash: 8 log2 of the number of texts with such a hash, as uint8. Strangers that share
+    a place only blur the order."""
     counts = np.zeros(1 << SKETCH_BITS, dtype=np.uint32)
     for start in range(0, len(sets.hashes), 1 << 23):
         places = (sets.hashes[start : start + (1 << 23)] & np.uint64((1 << SKETCH_BITS) - 1)).astype(np.int64)
@@ -60,18 +65,29 @@ def block_prefixes(sets: Sets, start: int, end: int, threshold: float, rarity: n
     lengths = prefix_lengths(sets.sizes[start:end], threshold)
     hashes = np.asarray(sets.hashes[sets.starts[start] : sets.starts[end]])
     rarities = rarity[(hashes & np.uint64((1 << SKETCH_BITS) - 1)).astype(np.int64)].astype(np.uint64)
-    ordered = Sets(sets.starts[start : end + 1] - sets.starts[start], rarities << np.uint64(SET_BITS - RARITY_BITS) | hashes >> np.uint64(RARITY_BITS))
+    ordered = Sets(
+        sets.starts[start : end + 1] - sets.starts[start],
+        rarities << np.uint64(SET_BITS - RARITY_BITS) | hashes >> np.uint64(RARITY_BITS),
+    )
     keys = keys_of(ordered, 0, end - start)
     keys.sort()
     kept = np.concatenate([[0], np.cumsum(lengths)])
     ranks = np.arange(kept[-1]) - np.repeat(kept[:-1], lengths)
-    first = keys[np.repeat(ordered.starts[:-1], lengths) + ranks] << np.uint64(64 - SET_BITS + RARITY_BITS)  # the hash alone, from the top bit on
+    first = keys[np.repeat(ordered.starts[:-1], lengths) + ranks] << np.uint64(
+        64 - SET_BITS + RARITY_BITS
+    )  # the hash alone, from the top bit on
     rows = np.repeat(np.arange(start, end, dtype=np.uint64), lengths)
     low_bits = np.uint64(row_bits + RANK_BITS)
-    return first >> low_bits << low_bits | rows << np.uint64(RANK_BITS) | ranks.clip(max=(1 << RANK_BITS) - 1).astype(np.uint64)
+    return (
+        first >> low_bits << low_bits
+        | rows << np.uint64(RANK_BITS)
+        | ranks.clip(max=(1 << RANK_BITS) - 1).astype(np.uint64)
+    )
 
 
-def meetings(met: np.ndarray, starts: np.ndarray, threshold: float, window: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def meetings(
+    met: np.ndarray, starts: np.ndarray, threshold: float, window: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Blocks of distinct pairs of rows (later, earlier) that share an n-gram of their prefixes and may be near."""
     shift = np.uint64(len(starts).bit_length() + RANK_BITS)
     members = with_company(met, shift)
@@ -112,7 +128,9 @@ def first_of_run(values: np.ndarray) -> np.ndarray:
     return np.flatnonzero(new)[np.cumsum(new) - 1]
 
 
-def can_be_near(sizes: np.ndarray, other_sizes: np.ndarray, ranks: np.ndarray, other_ranks: np.ndarray, threshold: float) -> np.ndarray:
+def can_be_near(
+    sizes: np.ndarray, other_sizes: np.ndarray, ranks: np.ndarray, other_ranks: np.ndarray, threshold: float
+) -> np.ndarray:
     """The length filter and the positional filter. They may fail a pair at a later meeting, never at its first."""
     most = np.minimum(sizes - ranks, other_sizes - other_ranks)
     return most + ROUNDING >= threshold / (1 + threshold) * (sizes + other_sizes)

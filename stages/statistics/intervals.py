@@ -29,14 +29,17 @@ def mean_interval(values: list[float], confidence: float, num_resamples: int, se
     if len(found) == 1 or np.ptp(found) == 0:
         return float(found.mean()), float(found.mean())
     rng = np.random.default_rng(seed)
-    interval = stats.bootstrap((found,), np.mean, n_resamples=num_resamples, confidence_level=confidence, method="percentile", rng=rng).confidence_interval
+    interval = stats.bootstrap(
+        (found,), np.mean, n_resamples=num_resamples, confidence_level=confidence, method="percentile", rng=rng
+    ).confidence_interval
     return float(interval.low), float(interval.high)
 
 
 def compare(first: list[float], second: list[float], confidence: float, num_resamples: int, seed: int) -> Comparison:
     """Two models on the same rows, by their scores: a paired bootstrap that draws rows, and a test.
 
-    Where every score is 0 or 1 the test is McNemar's exact one (McNemar 1947), else Wilcoxon's signed-rank test (Wilcoxon 1945).
+    Where every score is 0 or 1 the test is McNemar's exact one (McNemar 1947), else Wilcoxon's signed-rank test
+    (Wilcoxon 1945).
     """
     differences = np.array(first, dtype=float) - np.array(second, dtype=float)
     only_first, only_second = int((differences > 0).sum()), int((differences < 0).sum())

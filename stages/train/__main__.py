@@ -23,8 +23,17 @@ def main(student: str) -> None:
     params = load(student)
     check(params.base.model, params.base.revision)
     die_with_parent()
-    os.environ.setdefault("DS_ACCELERATOR", "cuda" if shutil.which("nvidia-smi") else "cpu")  # accelerate imports DeepSpeed, which warns if it must look
-    from stages.train import arguments, checkpoint, preflight, prepare, saved, worker  # after the parameters, because these imports take seconds
+    os.environ.setdefault(
+        "DS_ACCELERATOR", "cuda" if shutil.which("nvidia-smi") else "cpu"
+    )  # accelerate imports DeepSpeed, which warns if it must look
+    from stages.train import (  # after the parameters, because these imports take seconds
+        arguments,
+        checkpoint,
+        preflight,
+        prepare,
+        saved,
+        worker,
+    )
 
     tokenizer, stop_ids = read_tokenizer(params, student)
     decides = checkpoint.decisive(params, [DATA / "train.jsonl", DATA / "validation.jsonl"])
@@ -75,7 +84,10 @@ def read_tokenizer(params: Params, student: str) -> tuple[Any, set[int]]:
 
 def show(first: list[Tokens], tokenizer: Any, student: str) -> None:
     for number, example in enumerate(first, 1):
-        print(f"train-{student}: example {number}, learnt is what stands in ⟦⟧:\n{examples.show(example, tokenizer)}", file=sys.stderr)
+        print(
+            f"train-{student}: example {number}, learnt is what stands in ⟦⟧:\n{examples.show(example, tokenizer)}",
+            file=sys.stderr,
+        )
 
 
 def launch(student: str, params: Params, plan: Parallelism, output: Path) -> None:
@@ -91,7 +103,11 @@ def launch(student: str, params: Params, plan: Parallelism, output: Path) -> Non
     with subprocess.Popen(command, env=environment, preexec_fn=die_with_parent) as launcher:  # noqa: PLW1509 - one system call
         code = launcher.wait()
     if code:
-        raise SystemExit(stopped.read_text() if stopped.exists() else f"train-{student}: a training process died ({code}); the reason stands above")
+        raise SystemExit(
+            stopped.read_text()
+            if stopped.exists()
+            else f"train-{student}: a training process died ({code}); the reason stands above"
+        )
 
 
 def free_port() -> int:

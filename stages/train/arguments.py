@@ -18,27 +18,64 @@ def accumulation(params: Params, parallelism: Parallelism) -> int:
     return params.profile.batch_size // (parallelism.num_processes * parallelism.rows_per_device)
 
 
-def launch_command(student: str, params: Params, parallelism: Parallelism, parallelism_file: Path, port: int) -> list[str]:
+def launch_command(
+    student: str, params: Params, parallelism: Parallelism, parallelism_file: Path, port: int
+) -> list[str]:
     """accelerate's launcher with one worker for each process. DeepSpeed's settings are its arguments, no file."""
-    command = [sys.executable, "-m", "accelerate.commands.launch", "--num_processes", str(parallelism.num_processes), "--main_process_port", str(port)]
-    command += ["--mixed_precision", "bf16" if params.profile.precision == "bfloat16" else "no", "--dynamo_backend", "no"]
+    command = [
+        sys.executable,
+        "-m",
+        "accelerate.commands.launch",
+        "--num_processes",
+        str(parallelism.num_processes),
+        "--main_process_port",
+        str(port),
+    ]
+    command += [
+        "--mixed_precision",
+        "bf16" if params.profile.precision == "bfloat16" else "no",
+        "--dynamo_backend",
+        "no",
+    ]
     if parallelism.zero == 0:
         command += ["--num_machines", "1", "--multi_gpu"]  # a CPU too: it means torchrun
     else:
-        command += ["--use_deepspeed", "--zero_stage", str(parallelism.zero), "--gradient_clipping", str(params.train.max_grad_norm)]
+        command += [
+            "--use_deepspeed",
+            "--zero_stage",
+            str(parallelism.zero),
+            "--gradient_clipping",
+            str(params.train.max_grad_norm),
+        ]
         command += ["--gradient_accumulation_steps", str(accumulation(params, parallelism))]
         command += ["--offload_optimizer_device", "cpu" if parallelism.offload_optimizer else "none"]
         command += ["--offload_param_device", "cpu" if parallelism.offload_parameters else "none"]
-        command += ["--zero3_init_flag", str(parallelism.zero == 3).lower(), "--zero3_save_16bit_model", str(parallelism.zero == 3).lower()]
+        command += [
+            "--zero3_init_flag",
+            str(parallelism.zero == 3).lower(),
+            "--zero3_save_16bit_model",
+            str(parallelism.zero == 3).lower(),
+        ]
         if parallelism.hostfile:
-            machines = [line for line in Path(parallelism.hostfile).read_text().splitlines() if line.split("#")[0].strip()]
-            command += ["--num_machines", str(len(machines)), "--deepspeed_hostfile", parallelism.hostfile, "--deepspeed_multinode_launcher", "pdsh"]
+            machines = [
+                line for line in Path(parallelism.hostfile).read_text().splitlines() if line.split("#")[0].strip()
+            ]
+            command += [
+                "--num_machines",
+                str(len(machines)),
+                "--deepspeed_hostfile",
+                parallelism.hostfile,
+                "--deepspeed_multinode_launcher",
+                "pdsh",
+            ]
         else:
             command += ["--num_machines", "1"]
     return [*command, "-m", "stages.train.worker", student, str(parallelism_file)]
 
 
-def to_sft_config(params: Params, parallelism: Parallelism, output: Path, use_cpu: bool, steps_per_epoch: int, validate: bool) -> Any:
+def to_sft_config(
+    params: Params, parallelism: Parallelism, output: Path, use_cpu: bool, steps_per_epoch: int, validate: bool
+) -> Any:
     from trl.trainer.sft_config import SFTConfig
 
     train, settings = params.train, params.profile
@@ -110,7 +147,10 @@ def to_model_arguments(params: Params, parallelism: Parallelism) -> dict[str, An
         from transformers import BitsAndBytesConfig
 
         arguments["quantization_config"] = BitsAndBytesConfig(
-            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=precision
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=precision,
         )
     if not Path(params.base.model).exists():
         arguments["revision"] = params.base.revision

@@ -9,8 +9,18 @@ from typing import Any
 def write(student: str, report: dict[str, Any], counts: dict[str, int], every: int) -> None:
     """metrics/train-8b.json, the loss of every `every` steps as train-8b.csv, and each evaluation's as validation-8b.csv."""
     curve = loss_curve(report["history"], every)
-    values = {**counts, "steps": curve[-1][0], "kept_step": report["kept_step"], "loss": curve[-1][1], "validation_loss": report["validation_loss"]}
-    rounded = {name: round(value, 4) if isinstance(value, float) else value for name, value in values.items() if value is not None}
+    values = {
+        **counts,
+        "steps": curve[-1][0],
+        "kept_step": report["kept_step"],
+        "loss": curve[-1][1],
+        "validation_loss": report["validation_loss"],
+    }
+    rounded = {
+        name: round(value, 4) if isinstance(value, float) else value
+        for name, value in values.items()
+        if value is not None
+    }
     Path("metrics").mkdir(exist_ok=True)
     Path(f"metrics/train-{student}.json").write_text(json.dumps({f"train-{student}": rounded}, indent=2) + "\n")
     write_csv(Path(f"metrics/train-{student}.csv"), curve)
@@ -19,7 +29,9 @@ def write(student: str, report: dict[str, Any], counts: dict[str, int], every: i
 
 def write_csv(path: Path, curve: list[tuple[int, float]]) -> None:
     with path.open("w", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows([("step", "loss"), *((step, round(loss, 4)) for step, loss in curve)])
+        csv.writer(file, lineterminator="\n").writerows(
+            [("step", "loss"), *((step, round(loss, 4)) for step, loss in curve)]
+        )
 
 
 def loss_curve(history: list[dict[str, float]], every: int) -> list[tuple[int, float]]:

@@ -34,7 +34,9 @@ def label(served: list[int], whole: list[int], tokenizer: Any) -> Tokens:
     if whole[: len(served)] != served:
         shorter = min(len(served), len(whole))
         common = next((i for i, (a, b) in enumerate(zip(served, whole, strict=False)) if a != b), shorter)
-        raise ValueError(f"served {tokenizer.decode(served[common:])!r}, trained {tokenizer.decode(whole[common : common + 20])!r}")
+        raise ValueError(
+            f"served {tokenizer.decode(served[common:])!r}, trained {tokenizer.decode(whole[common : common + 20])!r}"
+        )
     return Tokens(whole, [IGNORED] * len(served) + whole[len(served) :])
 
 

@@ -16,7 +16,9 @@ class Parallelism(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     num_processes: Annotated[int, Field(gt=0)]  # one for each GPU, over all machines; on a CPU as many as wanted
-    zero: Literal[0, 1, 2, 3]  # DeepSpeed ZeRO: nothing, optimizer, gradients too, weights too are parted between processes
+    zero: Literal[
+        0, 1, 2, 3
+    ]  # DeepSpeed ZeRO: nothing, optimizer, gradients too, weights too are parted between processes
     offload_optimizer: bool  # its states lie in the machine's memory
     offload_parameters: bool  # the weights too; ZeRO-3 alone can
     checkpointing: bool  # activations are computed a second time instead of kept
@@ -36,12 +38,16 @@ def load(student: str, home: Path) -> Parallelism:
         planner = [sys.executable, "-m", "tools.plan", student, "--json"]
         done = subprocess.run(planner, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise SystemExit(f"train-{student}: the planner found no way to run this training here:\n{done.stderr.strip()}")
+            raise SystemExit(
+                f"train-{student}: the planner found no way to run this training here:\n{done.stderr.strip()}"
+            )
         text, source = done.stdout, " ".join(planner[1:])
     try:
         return Parallelism.model_validate_json(text)
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'all'}: {e['msg']}, got {e['input']!r}" for e in error.errors())
+        faults = "; ".join(
+            f"{'.'.join(map(str, e['loc'])) or 'all'}: {e['msg']}, got {e['input']!r}" for e in error.errors()
+        )
         raise SystemExit(
             f"train-{student}: {source} is no parallelism: {faults}; remove it, or write it anew with `python -m tools.plan {student} --write`"
         ) from None

@@ -20,7 +20,9 @@ class Train(Section):
     log_every_steps: Annotated[int, Field(gt=0)]
     evals_per_epoch: Annotated[int, Field(gt=0)]  # of the validation loss
     keep: Literal["best", "last"]  # which weights: of the lowest validation loss, or of the last step
-    patience: Annotated[int, Field(ge=0)]  # evaluations without a lower validation loss before training ends; 0 is no end
+    patience: Annotated[
+        int, Field(ge=0)
+    ]  # evaluations without a lower validation loss before training ends; 0 is no end
     max_loss_jump: Annotated[float, Field(gt=0)]  # nats a token over the median of the last steps; more stops the run
 
 
@@ -28,7 +30,9 @@ class Lora(Section):
     rank: Annotated[int, Field(gt=0)]
     alpha: Annotated[int, Field(gt=0)]
     dropout: Annotated[float, Field(ge=0, lt=1)]
-    targets: Annotated[list[str], BeforeValidator(lambda names: str(names).split())]  # the linear layers, spaces between their names
+    targets: Annotated[
+        list[str], BeforeValidator(lambda names: str(names).split())
+    ]  # the linear layers, spaces between their names
     dora: bool  # direction and magnitude apart (arXiv 2402.09353)
     quantization: Literal["none", "nf4"]  # of the frozen weights; nf4 is QLoRA (arXiv 2305.14314)
 
@@ -63,7 +67,9 @@ def load(student: str, profile_name: str | None = None) -> Params:
     document = YAML(typ="safe").load(Path("params.yaml"))
     name, section = profile_name or document["profile"], f"student-{student}"
     if student not in document["students"]:
-        raise SystemExit(f"train-{student}: got a student that is not in `students` of params.yaml, wanted one of {', '.join(document['students'])}")
+        raise SystemExit(
+            f"train-{student}: got a student that is not in `students` of params.yaml, wanted one of {', '.join(document['students'])}"
+        )
     settings = document["profiles"][name][section]
     bound = {
         "train": document["train"],
@@ -74,5 +80,12 @@ def load(student: str, profile_name: str | None = None) -> Params:
     try:
         return Params.model_validate(bound)
     except ValidationError as error:
-        paths = [".".join([where.get(str(e["loc"][0]), str(e["loc"][0])), *map(str, e["loc"][1:])]) for e in error.errors()]
-        raise SystemExit("\n".join(f"params.yaml: {path}: {e['msg']}, got {e['input']!r}" for path, e in zip(paths, error.errors(), strict=True))) from None
+        paths = [
+            ".".join([where.get(str(e["loc"][0]), str(e["loc"][0])), *map(str, e["loc"][1:])]) for e in error.errors()
+        ]
+        raise SystemExit(
+            "\n".join(
+                f"params.yaml: {path}: {e['msg']}, got {e['input']!r}"
+                for path, e in zip(paths, error.errors(), strict=True)
+            )
+        ) from None

@@ -17,7 +17,9 @@ MODERN = (8, 0)  # CUDA capability of the A100: the first with bfloat16, and wit
 def tokens(rows: Sequence[dict[str, Any]], split: str, first_line: int, tokenizer: Any, student: str) -> list[Tokens]:
     """A split's rows from line `first_line` as token ids; raises where the student would be served a prompt that it never saw."""
     if not tokenizer.chat_template:
-        raise SystemExit(f"train-{student}: the model's tokenizer has no chat template, wanted one, for it words prompts; add it to its folder")
+        raise SystemExit(
+            f"train-{student}: the model's tokenizer has no chat template, wanted one, for it words prompts; add it to its folder"
+        )
     found: list[Tokens] = []
     try:
         for example in tokenize(rows, tokenizer):
@@ -89,7 +91,9 @@ def machine(params: Params, parallelism: Parallelism, found: Machine, student: s
     """The parallelism must be one that this machine can execute. On several machines only this one is looked at."""
     fault = first_fault(params, parallelism, found)
     if fault:
-        raise SystemExit(f"train-{student}: {fault}, or let `python -m tools.plan {student} --write` write .potstill/parallelism-{student}.json anew")
+        raise SystemExit(
+            f"train-{student}: {fault}, or let `python -m tools.plan {student} --write` write .potstill/parallelism-{student}.json anew"
+        )
 
 
 def first_fault(params: Params, parallelism: Parallelism, found: Machine) -> str | None:
@@ -114,11 +118,15 @@ def first_fault(params: Params, parallelism: Parallelism, found: Machine) -> str
         return f"got {found.num_gpus} GPUs, wanted {parallelism.num_processes}, one for each process: set num_processes"
     if old and settings.precision == "bfloat16":
         return f"GPUs of CUDA capability {found.capability} have no bfloat16, wanted {MODERN} or later: set precision: float32 in params.yaml"
-    if parallelism.attention == "flash_attention_2" and (old or found.capability is None or settings.precision != "bfloat16"):
+    if parallelism.attention == "flash_attention_2" and (
+        old or found.capability is None or settings.precision != "bfloat16"
+    ):
         return "FlashAttention-2 needs a GPU of CUDA capability (8, 0) or later and precision bfloat16: set attention to sdpa"
     if nf4 and parallelism.zero == 3:
         return "nf4 weights cannot be parted by ZeRO-3: set zero to 2 or less"
-    if parallelism.zero == 0 and (parallelism.offload_optimizer or parallelism.offload_parameters or parallelism.hostfile):
+    if parallelism.zero == 0 and (
+        parallelism.offload_optimizer or parallelism.offload_parameters or parallelism.hostfile
+    ):
         return "offload and several machines need ZeRO, got zero 0: set zero"
     if parallelism.offload_parameters and parallelism.zero != 3:
         return f"only ZeRO-3 can offload weights, got zero {parallelism.zero}: set zero to 3"

@@ -26,7 +26,9 @@ def prepare(folder: Path, params: Params, tokenizer: Any, stop_ids: set[int], st
     (folder / COUNTS).write_text(json.dumps(counts))
 
 
-def tokenise(split: str, folder: Path, params: Params, tokenizer: Any, stop_ids: set[int], student: str) -> dict[str, int]:
+def tokenise(
+    split: str, folder: Path, params: Params, tokenizer: Any, stop_ids: set[int], student: str
+) -> dict[str, int]:
     """Check and write a split's examples; returns how many there are, were cut, and were left out with nothing left to learn."""
     max_length = params.profile.max_length
     lengths = array("i")  # in tokens, of the rows so far

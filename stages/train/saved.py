@@ -23,11 +23,15 @@ def save(trainer: Any, tokenizer: Any, params: Params, parallelism: Parallelism,
         precision = torch.float32
     else:
         own = {name for name, _ in (*model.named_parameters(), *model.named_buffers())}  # each tied weight once
-        whole = trainer.accelerator.get_state_dict(trainer.model_wrapped)  # under ZeRO-3 the first process alone gets it
+        whole = trainer.accelerator.get_state_dict(
+            trainer.model_wrapped
+        )  # under ZeRO-3 the first process alone gets it
         state = {name: tensor for name, tensor in (whole or {}).items() if name in own}
         precision = getattr(torch, params.profile.precision)
     if trainer.accelerator.is_main_process:
-        tokenizer("")  # one that was used saves that it neither pads nor cuts, and a resumed training may not have used it yet
+        tokenizer(
+            ""
+        )  # one that was used saves that it neither pads nor cuts, and a resumed training may not have used it yet
         state = {name: tensor.to(precision) if tensor.is_floating_point() else tensor for name, tensor in state.items()}
         model.save_pretrained(out, state_dict=state, safe_serialization=True)
         tokenizer.save_pretrained(out)
@@ -60,7 +64,9 @@ def write_report(output: Path, state: Any, validation_loss: float | None, kept_b
 
     save_file({"logits": expected.contiguous()}, output / "expected.safetensors")
     step = state.best_global_step if kept_best else state.global_step
-    (output / "report.json").write_text(json.dumps({"history": state.log_history, "validation_loss": validation_loss, "kept_step": step}))
+    (output / "report.json").write_text(
+        json.dumps({"history": state.log_history, "validation_loss": validation_loss, "kept_step": step})
+    )
 
 
 def tensors(out: Path, method: str, student: str) -> None:
@@ -74,15 +80,21 @@ def tensors(out: Path, method: str, student: str) -> None:
             for name in opened.keys():  # noqa: SIM118 - it is no dict
                 tensor = opened.get_tensor(name)
                 if not tensor.numel():
-                    raise SystemExit(f"train-{student}: the saved tensor {name} is empty: the weights were not gathered before they were saved")
+                    raise SystemExit(
+                        f"train-{student}: the saved tensor {name} is empty: the weights were not gathered before they were saved"
+                    )
                 if not torch.isfinite(tensor).all():
-                    raise SystemExit(f"train-{student}: the saved tensor {name} has values that are no numbers; lower learning_rate in params.yaml")
+                    raise SystemExit(
+                        f"train-{student}: the saved tensor {name} has values that are no numbers; lower learning_rate in params.yaml"
+                    )
                 num_values += tensor.numel()
                 adapter_moved |= "lora_B" in name and bool(tensor.any())
     if not num_values:
         raise SystemExit(f"train-{student}: no tensor was saved in {out}")
     if method == "lora" and not adapter_moved:
-        raise SystemExit(f"train-{student}: every lora_B of the saved adapter is zero, so it changes nothing: nothing was trained, or its weights were lost")
+        raise SystemExit(
+            f"train-{student}: every lora_B of the saved adapter is zero, so it changes nothing: nothing was trained, or its weights were lost"
+        )
 
 
 def answers_alike(out: Path, params: Params, example: Any, expected: Any, student: str) -> None:
@@ -97,7 +109,9 @@ def answers_alike(out: Path, params: Params, example: Any, expected: Any, studen
     for form, found in forms.items():
         apart = divergence(expected, found)
         if not apart <= limit:
-            raise SystemExit(f"train-{student}: the student {form} answers otherwise than the trained one: {apart:.2g} nats a token, at most {limit:g}")
+            raise SystemExit(
+                f"train-{student}: the student {form} answers otherwise than the trained one: {apart:.2g} nats a token, at most {limit:g}"
+            )
 
 
 def load(out: Path, params: Params) -> Any:
@@ -113,7 +127,10 @@ def load(out: Path, params: Params) -> Any:
         return AutoModelForCausalLM.from_pretrained(out, **arguments)
     if params.profile.lora.quantization == "nf4":
         arguments["quantization_config"] = BitsAndBytesConfig(
-            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=arguments["dtype"]
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=arguments["dtype"],
         )
     return AutoPeftModelForCausalLM.from_pretrained(out, **arguments)
 
@@ -122,7 +139,9 @@ def divergence(expected: Any, found: Any) -> float:
     """Mean KL divergence of next-token distributions in nats, from logits (tokens, vocabulary)."""
     import torch.nn.functional as F
 
-    return F.kl_div(F.log_softmax(found.cpu(), -1), F.log_softmax(expected.cpu(), -1), log_target=True, reduction="batchmean").item()
+    return F.kl_div(
+        F.log_softmax(found.cpu(), -1), F.log_softmax(expected.cpu(), -1), log_target=True, reduction="batchmean"
+    ).item()
 
 
 def read_expected(output: Path) -> Any:

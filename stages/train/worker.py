@@ -27,7 +27,9 @@ def train(student: str, params: Params, parallelism: Parallelism, output: Path, 
     num_rows = len(rows)
     steps_per_epoch = -(-num_rows // settings.batch_size)
     # before the model, because ZeRO-3 parts its weights while they load
-    args = arguments.to_sft_config(params, parallelism, output, not torch.cuda.is_available(), steps_per_epoch, bool(validate))
+    args = arguments.to_sft_config(
+        params, parallelism, output, not torch.cuda.is_available(), steps_per_epoch, bool(validate)
+    )
 
     class Trainer(SFTTrainer):
         def _get_train_sampler(self, train_dataset: Any = None) -> Order:
@@ -35,7 +37,9 @@ def train(student: str, params: Params, parallelism: Parallelism, output: Path, 
             return Order(num_rows, train_params.seed, per_pass if parallelism.num_processes > 1 else 1)
 
     try:
-        model: Any = AutoModelForCausalLM.from_pretrained(params.base.model, **arguments.to_model_arguments(params, parallelism))
+        model: Any = AutoModelForCausalLM.from_pretrained(
+            params.base.model, **arguments.to_model_arguments(params, parallelism)
+        )
     except OSError as error:  # not found, no access, no network, no safetensors
         raise SystemExit(
             f"train-{student}: model {params.base.model} at {params.base.revision}: {error}\n"
@@ -77,7 +81,9 @@ def train(student: str, params: Params, parallelism: Parallelism, output: Path, 
     saved.save(trainer, tokenizer, params, parallelism, Path("models") / student)
     logits = saved.logits(trainer.model_wrapped, arrow.head(output, 1)[0], trainer.accelerator.device)
     if trainer.accelerator.is_main_process:
-        saved.write_report(output, trainer.state, validation_loss, train_params.keep == "best" and bool(validate), logits)
+        saved.write_report(
+            output, trainer.state, validation_loss, train_params.keep == "best" and bool(validate), logits
+        )
 
 
 def main(student: str, parallelism_file: Path) -> None:
@@ -87,7 +93,9 @@ def main(student: str, parallelism_file: Path) -> None:
     output = parallelism_file.parent
     from transformers import AutoTokenizer
 
-    tokenizer: Any = AutoTokenizer.from_pretrained(params.base.model, **({} if Path(params.base.model).exists() else {"revision": params.base.revision}))
+    tokenizer: Any = AutoTokenizer.from_pretrained(
+        params.base.model, **({} if Path(params.base.model).exists() else {"revision": params.base.revision})
+    )
     try:
         train(student, params, parallelism, output, tokenizer)
     except SystemExit as stopped:  # the launcher would bury it in its own report

@@ -45,7 +45,9 @@ def closure(module: str) -> set[str]:
 
 def folded(files: set[str]) -> list[str]:
     """The files, less those of folders that are among them whole, and these folders."""
-    folders = {parent for file in files for parent in Path(file).parents if len(parent.parts) > 1 and contents(parent) <= files}
+    folders = {
+        parent for file in files for parent in Path(file).parents if len(parent.parts) > 1 and contents(parent) <= files
+    }
     outermost = {folder for folder in folders if folder.parent not in folders}
     rest = {file for file in files if not folders & set(Path(file).parents)}
     return sorted({folder.as_posix() for folder in outermost} | rest)

@@ -22,9 +22,13 @@ def test_imports_are_absolute_and_stay_in_their_place(file: Path) -> None:
     tree = ast.parse((ROOT / file).read_text())
     assert not any(isinstance(node, ast.ImportFrom) and node.level for node in ast.walk(tree)), "relative import"
     top, folder = file.parts[:2]
-    assert top == "tools" or not re.search(r"^\s*(from|import) tools\b", (ROOT / file).read_text(), re.MULTILINE), "tools import stages, never the other way"
+    assert top == "tools" or not re.search(r"^\s*(from|import) tools\b", (ROOT / file).read_text(), re.MULTILINE), (
+        "tools import stages, never the other way"
+    )
     allowed = {*STAGES, *LEAVES} if top == "tools" else {folder, *LEAVES} if folder in STAGES else {folder}
-    assert {module.split(".")[1] for module in imported(file)} <= allowed, "a stage imports no stage, a leaf no other leaf"
+    assert {module.split(".")[1] for module in imported(file)} <= allowed, (
+        "a stage imports no stage, a leaf no other leaf"
+    )
 
 
 @pytest.mark.parametrize("file", FILES, ids=str)

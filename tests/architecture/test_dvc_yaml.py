@@ -20,7 +20,9 @@ PARAMS = YAML(typ="safe").load(ROOT / "params.yaml")
 def test_code_deps_equal_the_import_closure(name: str) -> None:
     stage = PIPELINE[name]
     listed = {dep for dep in stage["deps"] if dep.startswith("stages/")}
-    assert unfolded(listed) == closure(stage["cmd"].split()[3]), "dvc.yaml must list what the stage executes, no more and no less: `make deps`"
+    assert unfolded(listed) == closure(stage["cmd"].split()[3]), (
+        "dvc.yaml must list what the stage executes, no more and no less: `make deps`"
+    )
 
 
 def test_dvc_yaml_is_short_enough_to_be_read() -> None:
@@ -51,7 +53,9 @@ def test_plain_outs_are_cached_and_what_git_keeps_is_a_metric_or_a_plot(name: st
 @pytest.mark.parametrize("name", PIPELINE)
 def test_commands_hold_no_fact_of_the_machine(name: str) -> None:
     command = PIPELINE[name]["cmd"].replace("${item.student}", "8b")
-    assert re.fullmatch(r"exec python -m stages\.\w+( (teacher|(base-)?(8b|70b)))?", command), "a stage's module and a model's name, nothing else"
+    assert re.fullmatch(r"exec python -m stages\.\w+( (teacher|(base-)?(8b|70b)))?", command), (
+        "a stage's module and a model's name, nothing else"
+    )
 
 
 def bound_by_every_choice(section: str, choice: str) -> list[tuple[str, str]]:
@@ -76,7 +80,13 @@ def test_every_profile_has_every_bound_param() -> None:
 
 
 def test_every_data_set_has_every_bound_key() -> None:
-    bound = {key for stage in PIPELINE.values() for param in stage["params"] if isinstance(param, dict) for key in param["data/sets/${dataset}/dataset.yaml"]}
+    bound = {
+        key
+        for stage in PIPELINE.values()
+        for param in stage["params"]
+        if isinstance(param, dict)
+        for key in param["data/sets/${dataset}/dataset.yaml"]
+    }
     assert bound >= {"task", "recorded", "licence"}
     for path in (ROOT / "data/sets").glob("*/dataset.yaml"):
         assert bound <= set(YAML(typ="safe").load(path)), path
@@ -84,6 +94,15 @@ def test_every_data_set_has_every_bound_key() -> None:
 
 def test_the_lock_matches_params_and_code() -> None:
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    done = subprocess.run(["dvc", "repro", "--allow-missing", "--dry"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["dvc", "repro", "--allow-missing", "--dry"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
-    assert [line for line in done.stdout.splitlines() if line.startswith("Running stage")] == [], "run `dvc repro` and commit dvc.lock"
+    assert [line for line in done.stdout.splitlines() if line.startswith("Running stage")] == [], (
+        "run `dvc repro` and commit dvc.lock"
+    )

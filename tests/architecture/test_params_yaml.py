@@ -48,7 +48,9 @@ def test_laptop_revisions_are_the_digests_of_the_shipped_models(where: tuple[str
 
 @pytest.mark.parametrize("profile", PARAMS["profiles"])
 @pytest.mark.parametrize("dataset", DATASETS)
-def test_every_profile_and_data_set_loads_in_every_stage(profile: str, dataset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_profile_and_data_set_loads_in_every_stage(
+    profile: str, dataset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     copy_settings(tmp_path, f"profile={profile}", f"dataset={dataset}")
     monkeypatch.chdir(tmp_path)
     assert prompts.load().name == dataset
@@ -64,10 +66,22 @@ def test_every_profile_and_data_set_loads_in_every_stage(profile: str, dataset: 
 @pytest.mark.parametrize(
     ("override", "load", "message"),
     [
-        ("+generate.temprature=1", generate.load, r"params.yaml: generate.temprature: Extra inputs are not permitted, got 1"),
+        (
+            "+generate.temprature=1",
+            generate.load,
+            r"params.yaml: generate.temprature: Extra inputs are not permitted, got 1",
+        ),
         ("generate.num_samples=two", generate.load, r"params.yaml: generate.num_samples: .*integer.*, got 'two'"),
-        ("profiles.laptop.teacher.engine=vlm", generate.load, r"params.yaml: profiles.laptop.teacher.engine: .*'transformers'.*, got 'vlm'"),
-        ("dataset=gsm9k", prompts.load, r"params.yaml: dataset: got 'gsm9k' and no data/sets/gsm9k/dataset.yaml, wanted a data set with one"),
+        (
+            "profiles.laptop.teacher.engine=vlm",
+            generate.load,
+            r"params.yaml: profiles.laptop.teacher.engine: .*'transformers'.*, got 'vlm'",
+        ),
+        (
+            "dataset=gsm9k",
+            prompts.load,
+            r"params.yaml: dataset: got 'gsm9k' and no data/sets/gsm9k/dataset.yaml, wanted a data set with one",
+        ),
         ("filter.verify=maybe", filter.load, r"params.yaml: filter.verify: .*'reference' or 'none', got 'maybe'"),
         ("train.seed=x", lambda: train.load("8b"), r"params.yaml: train.seed: .*, got 'x'"),
         (
@@ -79,7 +93,9 @@ def test_every_profile_and_data_set_loads_in_every_stage(profile: str, dataset: 
         ("evaluate.confidence=95", evaluate.load, r"params.yaml: evaluate.confidence: .*less than 1, got 95"),
     ],
 )
-def test_a_wrong_value_is_named_with_its_place(override: str, load: Any, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_value_is_named_with_its_place(
+    override: str, load: Any, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     copy_settings(tmp_path, override)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit, match=message):
@@ -94,7 +110,9 @@ def test_a_wrong_value_is_named_with_its_place(override: str, load: Any, message
         ("+license=MIT", r"data/sets/laptop-math/dataset.yaml: license: Extra inputs are not permitted, got 'MIT'"),
     ],
 )
-def test_a_wrong_value_of_a_data_set_is_named_with_its_place(override: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_value_of_a_data_set_is_named_with_its_place(
+    override: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     copy_settings(tmp_path)
     set_dataset(tmp_path, "laptop-math", override)
     monkeypatch.chdir(tmp_path)

@@ -13,8 +13,14 @@ from stages.rows.prompt import Message, Prompt
 
 MESSAGES = {"plain": [Message(role="user", content="12 + 7?")], "cot": [Message(role="user", content="12 + 7?")]}
 PROMPT = Prompt(id="p1", task="math", reference="19", solution="", choices=[], messages=MESSAGES, schemas={})
-EVALUATE = Evaluate(entities="rule", length_tolerance=0.25, max_forgetting=0.05, confidence=0.95, num_resamples=1000, seed=0)
-PRICES = {"teacher": Prices(prompt=1.0, completion=2.0), "base-8b": Prices(prompt=0.0, completion=0.5), "base-70b": Prices(prompt=5.0, completion=5.0)}
+EVALUATE = Evaluate(
+    entities="rule", length_tolerance=0.25, max_forgetting=0.05, confidence=0.95, num_resamples=1000, seed=0
+)
+PRICES = {
+    "teacher": Prices(prompt=1.0, completion=2.0),
+    "base-8b": Prices(prompt=0.0, completion=0.5),
+    "base-70b": Prices(prompt=5.0, completion=5.0),
+}
 PARAMS = Params(
     evaluate=EVALUATE,
     split="test",
@@ -58,7 +64,12 @@ def test_every_prompt_must_have_an_answer_in_the_style() -> None:
 
 def four() -> tuple[list[Prompt], list[Prediction]]:
     prompts = [PROMPT.model_copy(update={"id": f"p{i}"}) for i in range(4)]
-    replies = [completion("#### 19"), completion("#### 20"), completion("19"), completion("#### 19", "length", completion_tokens=64)]
+    replies = [
+        completion("#### 19"),
+        completion("#### 20"),
+        completion("19"),
+        completion("#### 19", "length", completion_tokens=64),
+    ]
     return prompts, [reply._replace(id=f"p{i}") for i, reply in enumerate(replies)]
 
 
@@ -66,14 +77,24 @@ def test_shares_are_of_all_rows() -> None:
     prompts, completions = four()
     (arm,) = arms_of("teacher", completions, prompts, PARAMS)
     row = describe(arm, 0.0, EVALUATE)
-    assert (row["rows"], row["score"], row["unreadable"], row["cut_off"], row["unanswered"]) == (4, 0.25, 0.25, 0.25, 0.0)
+    assert (row["rows"], row["score"], row["unreadable"], row["cut_off"], row["unanswered"]) == (
+        4,
+        0.25,
+        0.25,
+        0.25,
+        0.0,
+    )
     assert row["tokens_per_answer"] == 19.0  # (4 + 4 + 4 + 64) / 4
 
 
 def test_each_student_is_set_against_its_base_and_both_teacher_styles() -> None:
     prompts, plain = four()
     both = plain + [reply._replace(style="cot") for reply in plain]
-    arms = [arm for model in ("teacher", "base-8b", "base-70b", "8b", "70b") for arm in arms_of(model, both, prompts, PARAMS)]
+    arms = [
+        arm
+        for model in ("teacher", "base-8b", "base-70b", "8b", "70b")
+        for arm in arms_of(model, both, prompts, PARAMS)
+    ]
     assert [arm.style for arm in arms[:2]] == ["plain", "cot"]
     found = {(first.name, second.name) for first, second in pairs(arms, PARAMS.students)}
     assert ("8b plain", "base-8b plain") in found
@@ -103,7 +124,9 @@ def test_where_a_price_is_not_known_no_question_is_said_to_pay_back() -> None:
     costs = {arm.name: cost_of(arm, unpriced) for arm in arms}
     assert costs == {"teacher plain": None, "8b plain": 0.0095}
     assert describe(arms[0], costs["teacher plain"], EVALUATE)["cost_per_1000"] is None
-    assert paid_back(arms, costs, None, unpriced) == [{"student": "8b plain", "against": "teacher plain", "spent": None, "questions": "unknown"}]
+    assert paid_back(arms, costs, None, unpriced) == [
+        {"student": "8b plain", "against": "teacher plain", "spent": None, "questions": "unknown"}
+    ]
 
 
 def test_a_question_of_the_retention_set_may_have_the_id_of_a_test_question() -> None:
@@ -121,4 +144,6 @@ def test_a_drop_on_the_retention_set_is_a_regression() -> None:
     found = forgetting("8b", {"teacher": replies, "base-8b": replies, "8b": forgot}, prompts, PARAMS)
     assert (found["base-8b"], found["8b"], found["drop"], found["regression"]) == (1.0, 0.75, 0.25, True)
     assert found["tasks"]["math"] == {"teacher": 1.0, "base-8b": 1.0, "8b": 0.75}
-    assert forgetting("8b", {"teacher": replies, "base-8b": forgot, "8b": replies}, prompts, PARAMS)["regression"] is False
+    assert (
+        forgetting("8b", {"teacher": replies, "base-8b": forgot, "8b": replies}, prompts, PARAMS)["regression"] is False
+    )

@@ -20,14 +20,24 @@ def test_precision_recall_and_macro_f1_by_hand() -> None:
 
 def test_a_label_that_is_never_answered_has_no_precision_and_one_without_rows_does_not_count() -> None:
     found = per_label([E, N], [E, E], LABELS)
-    assert found["labels"] == {E: {"precision": 0.5, "recall": 1.0, "f1": 0.6667, "rows": 1}, N: {"precision": 0.0, "recall": 0.0, "f1": 0.0, "rows": 1}}
+    assert found["labels"] == {
+        E: {"precision": 0.5, "recall": 1.0, "f1": 0.6667, "rows": 1},
+        N: {"precision": 0.0, "recall": 0.0, "f1": 0.0, "rows": 1},
+    }
     assert found["macro_f1"] == 0.3333
 
 
 def test_every_cell_of_the_confusion_matrix() -> None:
     cells = {(reference, answer): rows for reference, answer, rows in confusion(REFERENCES, ANSWERS, LABELS)}
     assert len(cells) == 3 * 4
-    assert {pair: rows for pair, rows in cells.items() if rows} == {(E, E): 2, (E, N): 1, (E, "none"): 1, (N, N): 2, (N, E): 1, (C, C): 1}
+    assert {pair: rows for pair, rows in cells.items() if rows} == {
+        (E, E): 2,
+        (E, N): 1,
+        (E, "none"): 1,
+        (N, N): 2,
+        (N, E): 1,
+        (C, C): 1,
+    }
     assert sum(cells.values()) == len(REFERENCES)
 
 

@@ -59,7 +59,10 @@ def test_measures_by_hand() -> None:
 
 
 def test_length_compliance_has_two_sides() -> None:
-    lengths = {n: measure("word " * n, ARTICLE, "", 8, 0.25, finder("rule", "evaluate.entities"))["length_compliance"] for n in (5, 6, 10, 11)}
+    lengths = {
+        n: measure("word " * n, ARTICLE, "", 8, 0.25, finder("rule", "evaluate.entities"))["length_compliance"]
+        for n in (5, 6, 10, 11)
+    }
     assert lengths == {5: 0.0, 6: 1.0, 10: 1.0, 11: 0.0}
 
 
@@ -74,21 +77,32 @@ def test_ngrams_are_without_case_and_punctuation() -> None:
 
 
 def test_a_spacy_model_that_is_not_installed_is_one_clear_error() -> None:
-    with pytest.raises(SystemExit, match="params.yaml: got evaluate.entities 'xx_none', wanted an installed spaCy model"):
+    with pytest.raises(
+        SystemExit, match="params.yaml: got evaluate.entities 'xx_none', wanted an installed spaCy model"
+    ):
         finder("xx_none", "evaluate.entities")("text")
 
 
 def test_stand_ins_of_a_conversation_by_hand() -> None:
     same = conversations.measure("You live in Rome, Mia.", "You live in Rome, Mia.")
-    assert (same["chrf"], same["rougeL"], same["words"], same["refusals"], same["repetition"]) == (pytest.approx(1), 1.0, 5, 0, 0.0)
+    assert (same["chrf"], same["rougeL"], same["words"], same["refusals"], same["repetition"]) == (
+        pytest.approx(1),
+        1.0,
+        5,
+        0,
+        0.0,
+    )
     # a b c, b c a, c a b, a b c: three different 3-grams of four
     assert conversations.measure("a b c a b c", "x")["repetition"] == pytest.approx(1 / 4)
     # longest common subsequence "you in rome": precision 3/4, recall 3/5
-    assert conversations.measure("You are in Rome", "You live in Rome Mia")["rougeL"] == pytest.approx(2 * 0.75 * 0.6 / 1.35)
+    assert conversations.measure("You are in Rome", "You live in Rome Mia")["rougeL"] == pytest.approx(
+        2 * 0.75 * 0.6 / 1.35
+    )
 
 
 def test_chrf_by_hand() -> None:
-    # "ab" against "ac": one of two letters, none of one pair; longer n-grams there are none. Mean precision = mean recall = (1/2 + 0) / 2
+    # "ab" against "ac": one of two letters, none of one pair; longer n-grams there are none. Mean precision = mean
+    # recall = (1/2 + 0) / 2
     assert conversations.measure("ab", "ac")["chrf"] == pytest.approx(0.25)
 
 
@@ -110,7 +124,8 @@ def test_refusals(reply: str, refuses: bool) -> None:
 
 
 def test_cost_by_hand() -> None:
-    # two questions of 100 and 300 prompt tokens, 10 and 30 completion tokens at 3 and 15 for a million: 0.0012 + 0.0006, times 500
+    # two questions of 100 and 300 prompt tokens, 10 and 30 completion tokens at 3 and 15 for a million: 0.0012 +
+    # 0.0006, times 500
     assert per_thousand([100, 300], [10, 30], 3.0, 15.0) == pytest.approx(0.9)
     assert break_even(4.5, 1.0, 0.1) == 5000
     assert break_even(4.5, 0.1, 1.0) == "never"

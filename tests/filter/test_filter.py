@@ -1,4 +1,5 @@
-"""The stage itself, on rows with planted faults: each is found under its own reason, and each switch moves its own count."""
+"""The stage itself, on rows with planted faults: each is found under its own reason, and each switch moves its own
+count."""
 
 import hashlib
 import json
@@ -127,7 +128,12 @@ def test_leaks_are_reported_with_their_text_and_kept_where_params_say_so(run, pl
     report = run("contamination.action=report")
     leaks = [json.loads(line) for line in (planted / "data/filtered/leaks.jsonl").open()]
     assert {leak["id"].split("-")[0] for leak in leaks} == {"contaminated"}
-    assert report["leaks"]["exact"] + report["leaks"]["ngram"] + report["leaks"]["similar"] == report["leaks"]["passed"] == len(leaks) == 4
+    assert (
+        report["leaks"]["exact"] + report["leaks"]["ngram"] + report["leaks"]["similar"]
+        == report["leaks"]["passed"]
+        == len(leaks)
+        == 4
+    )
     assert {leak["id"] for leak in leaks} <= set(rows().filter(pl.col("reason").is_null())["id"])
     assert all(leak["matched"] for leak in leaks)
 
@@ -182,7 +188,10 @@ def test_the_control_learns_every_prompt(problems: Path) -> None:
     main()
     report = json.loads((problems / "metrics/filter.json").read_text())["filter"]
     assert report["rows"] == len(read_rows(COMPLETIONS, ("id",)))
-    assert {reason: count for reason, count in report["rejected"].items() if count} == {"duplicate": 4, "near_duplicate": 4}
+    assert {reason: count for reason, count in report["rejected"].items() if count} == {
+        "duplicate": 4,
+        "near_duplicate": 4,
+    }
     passed = rows().filter(pl.col("reason").is_null())
     assert (passed["target"] == passed["solution"] + " #### " + passed["reference"]).all()
     assert set(passed["text"]) == {""}
@@ -190,22 +199,31 @@ def test_the_control_learns_every_prompt(problems: Path) -> None:
 
 def test_nothing_sound_is_one_clear_error_and_the_rows_can_be_looked_at(problems: Path) -> None:
     change(problems / COMPLETIONS, problems / COMPLETIONS, text=pl.lit("12 + 7 = 19. #### 190000"))
-    with pytest.raises(SystemExit, match=r"filter: got no sound row of \d+ \(rejected .*'wrong': \d+.*\), wanted at least one"):
+    with pytest.raises(
+        SystemExit, match=r"filter: got no sound row of \d+ \(rejected .*'wrong': \d+.*\), wanted at least one"
+    ):
         main()
     assert rows()["reason"].null_count() == 0
 
 
 def test_a_file_that_is_no_row_file_is_one_clear_error(problems: Path) -> None:
     (problems / COMPLETIONS).write_bytes(b"PAR1 and no more")
-    with pytest.raises(SystemExit, match=r"data/completions/completions.parquet: got no rows \(.+\), wanted the file that a stage writes"):
+    with pytest.raises(
+        SystemExit,
+        match=r"data/completions/completions.parquet: got no rows \(.+\), wanted the file that a stage writes",
+    ):
         main()
 
 
-def test_of_several_samples_near_ones_go_however_long_the_question_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_several_samples_near_ones_go_however_long_the_question_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """And another answer, or other numbers in the question, make another row."""
     write(tmp_path, 30, seed=5)
     monkeypatch.chdir(tmp_path)
-    clean = read_rows(COMPLETIONS, tuple(COLUMNS)[: len(schema("generate"))]).filter(pl.col("id").str.starts_with("clean") & (pl.col("task") == "math"))
+    clean = read_rows(COMPLETIONS, tuple(COLUMNS)[: len(schema("generate"))]).filter(
+        pl.col("id").str.starts_with("clean") & (pl.col("task") == "math")
+    )
     first, other = clean.row(0, named=True), clean.row(1, named=True)
     other["question"] = first["question"].replace(" has ", " has 1")  # the same words, another number
     reasoning = "We count what there is and then add what"
@@ -226,7 +244,10 @@ def test_where_no_reply_can_be_read_a_likely_mark_is_named(problems: Path) -> No
     apply_overrides("params.yaml", ["profiles.laptop.prompts.answer_format='A:'"])
     same = {"text": pl.lit("We count.\nResult= 19"), "finish_reason": pl.lit("stop")}
     change(problems / COMPLETIONS, problems / COMPLETIONS, **same)
-    hint = "the replies seem to mark their answer with 'Result=', and profiles.laptop.prompts.answer_format in params.yaml is 'A:'"
+    hint = (
+        "the replies seem to mark their answer with 'Result=', and profiles.laptop.prompts.answer_format in "
+        "params.yaml is 'A:'"
+    )
     with pytest.raises(SystemExit, match=hint):
         main()
 
@@ -240,7 +261,13 @@ BAD = {
 
 @pytest.mark.parametrize("overrides", BAD)
 def test_a_bad_parameter_is_one_clear_error(overrides: str, problems: Path) -> None:
-    apply_overrides("params.yaml", [override.replace("+", "+filter.") if override[0] == "+" else f"filter.{override}" for override in overrides.split(";")])
+    apply_overrides(
+        "params.yaml",
+        [
+            override.replace("+", "+filter.") if override[0] == "+" else f"filter.{override}"
+            for override in overrides.split(";")
+        ],
+    )
     with pytest.raises(SystemExit) as stopped:
         main()
     assert str(stopped.value).startswith(f"params.yaml: {BAD[overrides]}")
@@ -255,7 +282,9 @@ def test_any_number_of_threads_gives_the_same_bytes(tmp_path: Path) -> None:
     digests = []
     for threads in ("1", "2"):
         environment = os.environ | {"PYTHONPATH": str(ROOT), "POLARS_MAX_THREADS": threads}
-        subprocess.run([sys.executable, "-m", "stages.filter"], cwd=tmp_path, env=environment, check=True, capture_output=True)
+        subprocess.run(
+            [sys.executable, "-m", "stages.filter"], cwd=tmp_path, env=environment, check=True, capture_output=True
+        )
         files = sorted([*(tmp_path / "data/filtered").iterdir(), *(tmp_path / "metrics").iterdir()])
         digests.append({file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files})
     assert digests[0] == digests[1]

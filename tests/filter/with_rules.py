@@ -15,8 +15,24 @@ from tests.architecture.closure import ROOT
 
 PLAIN = [{"role": "system", "content": "plain"}, {"role": "user", "content": "12 + 7?"}]
 ROW = {
-    **{"id": "p1", "sample": 0, "style": "cot", "text": "12 + 7 = 19. #### 19", "thoughts": "", "finish_reason": "stop", "error": "", "completion_tokens": 64},
-    **{"task": "math", "reference": "19", "solution": "12 + 7 = <<12+7=19>>19.", "choices": [], "messages": PLAIN, "question": "12 + 7?"},
+    **{
+        "id": "p1",
+        "sample": 0,
+        "style": "cot",
+        "text": "12 + 7 = 19. #### 19",
+        "thoughts": "",
+        "finish_reason": "stop",
+        "error": "",
+        "completion_tokens": 64,
+    },
+    **{
+        "task": "math",
+        "reference": "19",
+        "solution": "12 + 7 = <<12+7=19>>19.",
+        "choices": [],
+        "messages": PLAIN,
+        "question": "12 + 7?",
+    },
     "instruction": "plain\nThink step by step. Give the answer after ####.",
 }
 SCHEMA = {"sample": pl.Int64, "completion_tokens": pl.Int64, "choices": pl.List(pl.String)}

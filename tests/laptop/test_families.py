@@ -19,20 +19,30 @@ def rows(task: str, split: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("task", FAMILIES)
 def test_no_row_stands_twice(task: str) -> None:
-    every = [Drawn({name: value for name, value in row.items() if name != "id"}, "", None) for split in SPLITS for row in rows(task, split)]
+    every = [
+        Drawn({name: value for name, value in row.items() if name != "id"}, "", None)
+        for split in SPLITS
+        for row in rows(task, split)
+    ]
     assert len({asked(row) for row in every}) == len(every)
 
 
 @pytest.mark.parametrize("split", SPLITS)
 def test_every_inference_holds(split: str) -> None:
     for row in rows("nli", split):
-        facts = {(name, thing): int(count) for name, count, thing in re.findall(r"(\w+) has (\d+) (\w+)\.", row["premise"])}
-        name, compared, number, thing = re.fullmatch(r"(\w+) has (more than |fewer than )?(\d+) (\w+)\.", row["hypothesis"]).groups()  # pyright: ignore[reportOptionalMemberAccess]
+        facts = {
+            (name, thing): int(count) for name, count, thing in re.findall(r"(\w+) has (\d+) (\w+)\.", row["premise"])
+        }
+        name, compared, number, thing = re.fullmatch(
+            r"(\w+) has (more than |fewer than )?(\d+) (\w+)\.", row["hypothesis"]
+        ).groups()  # pyright: ignore[reportOptionalMemberAccess]
         count = facts.get((name, thing))
         if count is None:
             assert row["answer"] == "neutral"
         else:
-            holds = {"more than ": count > int(number), "fewer than ": count < int(number), None: count == int(number)}[compared]
+            holds = {"more than ": count > int(number), "fewer than ": count < int(number), None: count == int(number)}[
+                compared
+            ]
             assert row["answer"] == ("entailment" if holds else "contradiction")
 
 
@@ -62,5 +72,9 @@ def test_the_last_turn_is_told_in_the_history(split: str) -> None:
 
 def test_the_guard_set_is_of_validation_rows() -> None:
     guard = [json.loads(line) for line in (ROOT / "data/retention/laptop.jsonl").open()]
-    assert {task: sum(row["task"] == task for row in guard) for task in ("math", "nli", "qa")} == {"math": 100, "nli": 100, "qa": 100}
+    assert {task: sum(row["task"] == task for row in guard) for task in ("math", "nli", "qa")} == {
+        "math": 100,
+        "nli": 100,
+        "qa": 100,
+    }
     assert all("-validation-" in row["id"] for row in guard)

@@ -45,5 +45,9 @@ def test_the_shipped_rows_are_what_the_parameters_draw() -> None:
 
 
 def test_the_laptop_world_is_at_most_8_mb() -> None:
-    files = [path for path in (ROOT / "data/laptop").rglob("*") if path.is_file() and ".dvc/" not in path.as_posix() and "__pycache__" not in path.parts]
+    files = [
+        path
+        for path in (ROOT / "data/laptop").rglob("*")
+        if path.is_file() and ".dvc/" not in path.as_posix() and "__pycache__" not in path.parts
+    ]
     assert sum(path.stat().st_size for path in files) <= 8_000_000

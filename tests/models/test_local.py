@@ -26,13 +26,18 @@ def test_a_whole_folder_with_its_digest_passes(model: Path) -> None:
 
 
 def test_a_changed_model_is_refused(model: Path) -> None:
-    with pytest.raises(SystemExit, match=f"got files with the digest {digest(model)}, wanted 0000; .* set the model's `revision` in params.yaml"):
+    with pytest.raises(
+        SystemExit,
+        match=f"got files with the digest {digest(model)}, wanted 0000; .* set the model's `revision` in params.yaml",
+    ):
         check(str(model), "0000")
 
 
 def test_a_folder_without_tokenizer_is_refused(model: Path) -> None:
     (model / "tokenizer.json").unlink()
-    with pytest.raises(SystemExit, match="got a folder without tokenizer.json, wanted model and tokenizer side by side"):
+    with pytest.raises(
+        SystemExit, match="got a folder without tokenizer.json, wanted model and tokenizer side by side"
+    ):
         check(str(model), digest(model))
 
 

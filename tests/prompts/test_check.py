@@ -32,7 +32,11 @@ def test_a_good_row() -> None:
     ("row", "problem"),
     [
         ("broken JSON: Expecting value at column 9", "f line 1: broken JSON: Expecting value at column 9"),
-        ({"id": 1, "a": "2"}, "f line 1: missing column: question is column 'q'; the row has ['a', 'id'] (map them under `columns` in dataset.yaml)"),
+        (
+            {"id": 1, "a": "2"},
+            "f line 1: missing column: question is column 'q'; the row has ['a', 'id'] (map them under `columns` in "
+            "dataset.yaml)",
+        ),
         ({"id": 1, "q": "  ", "a": "2"}, "f line 1: q: got an empty question"),
         ({"id": 1, "q": None, "a": "2"}, "f line 1: q: got an empty question"),
         ({"id": 1, "q": "x", "a": "two"}, "f line 1: a: got 'two', wanted a number"),
@@ -44,7 +48,11 @@ def test_a_bad_row_is_named_by_its_place(row: Any, problem: str) -> None:
 
 
 def test_all_bad_rows_are_found_in_one_go() -> None:
-    rows: list[Any] = [("f line 1", {"id": 1, "q": "x", "a": "?"}), ("f line 2", {"id": 2, "q": "y", "a": "2"}), ("f line 3", "broken")]
+    rows: list[Any] = [
+        ("f line 1", {"id": 1, "q": "x", "a": "?"}),
+        ("f line 2", {"id": 2, "q": "y", "a": "2"}),
+        ("f line 3", "broken"),
+    ]
     questions, problems = check_rows(rows, dataset())
     assert [question.id for question in questions] == ["2"]
     assert len(problems) == 2
@@ -57,13 +65,21 @@ def test_a_duplicate_id_names_both_places() -> None:
 
 def test_answer_and_solution_in_one_column_are_parted_at_the_last_mark() -> None:
     row = {"id": 1, "q": "x", "a": "1 #### is not it, 1 + 1 = 2\n#### 2"}
-    assert check_rows([("f", row)], dataset(answer_mark="####"))[0] == [question("1", "x", "2", "1 #### is not it, 1 + 1 = 2")]
-    assert check_rows([("f", {"id": 1, "q": "x", "a": "2"})], dataset(answer_mark="####"))[1] == ["f: a: no '####' before the answer"]
+    assert check_rows([("f", row)], dataset(answer_mark="####"))[0] == [
+        question("1", "x", "2", "1 #### is not it, 1 + 1 = 2")
+    ]
+    assert check_rows([("f", {"id": 1, "q": "x", "a": "2"})], dataset(answer_mark="####"))[1] == [
+        "f: a: no '####' before the answer"
+    ]
 
 
 def test_without_an_id_column_the_question_names_the_row() -> None:
     columns = dataset().columns | {"id": None}
-    rows: list[Any] = [("f 1", {"q": "1 + 1?", "a": 2}), ("f 2", {"id": 5, "q": "1 + 1?", "a": 2}), ("f 3", {"q": "1 + 2?", "a": 3})]
+    rows: list[Any] = [
+        ("f 1", {"q": "1 + 1?", "a": 2}),
+        ("f 2", {"id": 5, "q": "1 + 1?", "a": 2}),
+        ("f 3", {"q": "1 + 2?", "a": 3}),
+    ]
     questions, problems = check_rows(rows, dataset(columns=columns))
     assert [q.text for q in questions] == ["1 + 1?", "1 + 2?"]
     assert problems == [f"f 2: duplicate question: got {questions[0].id!r} again, first at f 1"]
@@ -91,7 +107,10 @@ def test_choices_lose_the_letters_they_bring_along() -> None:
 
 def test_columns_must_be_the_tasks_own() -> None:
     assert unknown_columns(dataset()) is None
-    problem = "got columns for answer, id, question, solution; task nli needs hypothesis, premise and knows answer, solution and id besides"
+    problem = (
+        "got columns for answer, id, question, solution; task nli needs hypothesis, premise and knows answer, "
+        "solution and id besides"
+    )
     assert unknown_columns(dataset(task="nli")) == problem
 
 

@@ -7,7 +7,10 @@ from stages.prompts.params import RecordedColumns
 from stages.prompts.recorded import join_recorded
 from stages.tasks.prompts.wording import Turn
 
-TRAIN = [Question(id, [Turn("user", text)], {"question": text}, answer, "") for id, text, answer in (("a", "One plus one?", "2"), ("b", "Two plus two?", "4"))]
+TRAIN = [
+    Question(id, [Turn("user", text)], {"question": text}, answer, "")
+    for id, text, answer in (("a", "One plus one?", "2"), ("b", "Two plus two?", "4"))
+]
 BY_TEXT = RecordedColumns(id=None, question="question", completion="completion")
 BY_ID = RecordedColumns(id="qid", question=None, completion="completion")
 

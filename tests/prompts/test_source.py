@@ -27,7 +27,13 @@ def test_a_broken_line_is_worded_not_raised() -> None:
 
 def test_a_missing_file_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit, match=r"data/sets/mine/rows/train.jsonl: got no such file, wanted the rows that data/sets/mine/dataset.yaml names"):
+    with pytest.raises(
+        SystemExit,
+        match=(
+            r"data/sets/mine/rows/train.jsonl: got no such file, wanted the rows that data/sets/mine/dataset.yaml "
+            r"names"
+        ),
+    ):
         list(read_rows("mine", "train.jsonl", None))
 
 
@@ -46,8 +52,13 @@ def test_the_hub_is_not_asked_without_a_revision(tmp_path: Path, monkeypatch: py
 
 def test_a_table_with_tabs_takes_quotes_as_they_are(tmp_path: Path) -> None:
     path = tmp_path / "a.tsv"
-    path.write_bytes('\ufeffPremise\tLabel\n"Life on Mars" is a series.\tneutral\n" HO " is a "game\tentailment\n'.encode())
-    rows = [{"Premise": '"Life on Mars" is a series.', "Label": "neutral"}, {"Premise": '" HO " is a "game', "Label": "entailment"}]
+    path.write_bytes(
+        '\ufeffPremise\tLabel\n"Life on Mars" is a series.\tneutral\n" HO " is a "game\tentailment\n'.encode()
+    )
+    rows = [
+        {"Premise": '"Life on Mars" is a series.', "Label": "neutral"},
+        {"Premise": '" HO " is a "game', "Label": "entailment"},
+    ]
     assert list(read_file(path)) == [(f"{path} row 1", rows[0]), (f"{path} row 2", rows[1])]
 
 

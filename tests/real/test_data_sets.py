@@ -1,4 +1,5 @@
-"""Real data sets as published, through `prompts`: every row accounted for. And summaries by people, whose entities were counted by hand."""
+"""Real data sets as published, through `prompts`: every row accounted for. And summaries by people, whose entities were
+counted by hand."""
 
 import json
 import os
@@ -17,7 +18,10 @@ from tests.settings import copy_settings
 
 REAL = Path(os.environ.get("POTSTILL_REAL_DATA", ROOT.parent / "shared" / "data"))
 
-pytestmark = pytest.mark.skipif(not REAL.exists(), reason=f"the real data sets are not at hand in {REAL}; set POTSTILL_REAL_DATA to their parent folder")
+pytestmark = pytest.mark.skipif(
+    not REAL.exists(),
+    reason=f"the real data sets are not at hand in {REAL}; set POTSTILL_REAL_DATA to their parent folder",
+)
 
 
 def run_prompts(folder: Path, name: str) -> dict[str, int]:
@@ -40,7 +44,10 @@ def test_every_row_is_accounted_for(name: str, num_train: int, num_test: int, nu
     # conjnli has 15 pairs twice in train, 13 of them with two labels
     assert counts["train"] + counts["validation"] + counts["skipped"] == num_train
     assert (counts["test"], counts["skipped"]) == (num_test, num_skipped)
-    assert all(len(read_prompts(tmp_path / f"data/prompts/{split}.jsonl")) == counts[split] for split in ("train", "validation", "test"))
+    assert all(
+        len(read_prompts(tmp_path / f"data/prompts/{split}.jsonl")) == counts[split]
+        for split in ("train", "validation", "test")
+    )
 
 
 def test_dialogsum_is_parted_anew(tmp_path: Path) -> None:

@@ -13,7 +13,9 @@ from tests.architecture.closure import ROOT
 
 REAL = Path(os.environ.get("POTSTILL_REAL_DATA", ROOT.parent / "shared" / "data"))
 
-pytestmark = pytest.mark.skipif(not REAL.exists(), reason=f"the real data sets are not at hand in {REAL}; set POTSTILL_REAL_DATA to their folder")
+pytestmark = pytest.mark.skipif(
+    not REAL.exists(), reason=f"the real data sets are not at hand in {REAL}; set POTSTILL_REAL_DATA to their folder"
+)
 
 
 def texts() -> Iterator[str]:
@@ -29,5 +31,7 @@ def texts() -> Iterator[str]:
 def test_english_is_taken_for_english() -> None:
     found = languages(pl.Series(list(texts()))).to_list()
     assert len(found) == 9194
-    assert len([name for name in found if name not in ("en", UNKNOWN)]) <= 1, "one solution is equations between names, and is taken for Corsican"
+    assert len([name for name in found if name not in ("en", UNKNOWN)]) <= 1, (
+        "one solution is equations between names, and is taken for Corsican"
+    )
     assert found.count(UNKNOWN) < 50, "short lines of mere numbers"

@@ -26,7 +26,10 @@ from tests.settings import copy_settings
 REAL = Path(os.environ.get("POTSTILL_REAL_DATA", ROOT.parent / "shared" / "data")) / "gsm8k"
 RECORDED = "solutions_175b_finetuning.jsonl"
 
-pytestmark = pytest.mark.skipif(not REAL.exists(), reason=f"the real GSM8K files are not at hand in {REAL}; set POTSTILL_REAL_DATA to their parent folder")
+pytestmark = pytest.mark.skipif(
+    not REAL.exists(),
+    reason=f"the real GSM8K files are not at hand in {REAL}; set POTSTILL_REAL_DATA to their parent folder",
+)
 
 
 @pytest.fixture(scope="module")

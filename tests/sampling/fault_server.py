@@ -2,7 +2,8 @@
 
 `python -m tests.sampling.fault_server PORT_FILE LOG [options]`. Every answer is a line of LOG, written when it has left
 in full: the last message and the finish reason, or the kind of fault. Which requests go wrong is drawn from a seeded
-generator, so a prompt that failed may succeed when it is sent again; which answers end early depends on the prompt alone.
+generator, so a prompt that failed may succeed when it is sent again; which answers end early depends on the prompt
+alone.
 A prompt that says "forbidden" is refused with status 400.
 """
 
@@ -62,7 +63,9 @@ class Server:
             return await self._misbehave(fault, request)
         if self._options.vanish_after is not None and self._num_answered >= self._options.vanish_after:
             self._log.write(f"{prompt}\tHTTP 404\n")
-            return web.json_response({"error": {"message": f"The model `{asked['model']}` does not exist."}}, status=404)
+            return web.json_response(
+                {"error": {"message": f"The model `{asked['model']}` does not exist."}}, status=404
+            )
         ending = ending_of(prompt) if self._options.faults or self._options.endings else "stop"
         response = await self._send(request, completion(asked, ending, self._options))
         self._log.write(f"{prompt}\t{ending}\n")
@@ -80,14 +83,20 @@ class Server:
 
     async def _misbehave(self, fault: str, request: web.Request) -> web.StreamResponse:
         if fault.startswith("429"):
-            return web.json_response({"error": {"message": "slow down"}}, status=429, headers={"Retry-After": "1"} if "After" in fault else {})
+            return web.json_response(
+                {"error": {"message": "slow down"}},
+                status=429,
+                headers={"Retry-After": "1"} if "After" in fault else {},
+            )
         if fault == "5xx":
             return web.json_response({"error": {"message": "sorry"}}, status=self._random.choice([500, 502, 503]))
         if fault == "stall":
             await asyncio.sleep(STALL_SECONDS)
             raise web.HTTPGatewayTimeout
         if fault == "broken":
-            return web.Response(body=self._random.choice([b"", b'{"choices": [{"mess', b"{}"]), content_type="application/json")
+            return web.Response(
+                body=self._random.choice([b"", b'{"choices": [{"mess', b"{}"]), content_type="application/json"
+            )
         response = web.StreamResponse(headers={"Content-Type": "application/json", "Content-Length": "1000"})
         await response.prepare(request)
         await response.write(b'{"choices": [{"message"')
@@ -98,12 +107,22 @@ class Server:
 
 def completion(asked: dict[str, Any], ending: str, options: argparse.Namespace) -> dict[str, Any]:
     question = asked["messages"][-1]["content"]
-    whole = reply_held_to(asked["response_format"]["json_schema"]["schema"], 1) if options.grammar else f"{question} #### 1"
+    whole = (
+        reply_held_to(asked["response_format"]["json_schema"]["schema"], 1) if options.grammar else f"{question} #### 1"
+    )
     text = {"stop": whole, "length": question[:5], "content_filter": ""}[ending]
     usage = {"prompt_tokens": len(question.split()), "completion_tokens": len(text.split())}
-    message = {"role": "assistant", "content": text} | ({"reasoning_content": f"What is {question}?"} if options.reasoning else {})
+    message = {"role": "assistant", "content": text} | (
+        {"reasoning_content": f"What is {question}?"} if options.reasoning else {}
+    )
     choice = {"index": 0, "message": message, "finish_reason": ending}
-    return {"id": "x", "object": "chat.completion", "model": options.model or asked["model"], "choices": [choice], "usage": usage}
+    return {
+        "id": "x",
+        "object": "chat.completion",
+        "model": options.model or asked["model"],
+        "choices": [choice],
+        "usage": usage,
+    }
 
 
 def main() -> None:

@@ -15,7 +15,9 @@ def tokenizer() -> LLTokenizer:
 
 def accepts(schema: bytes | str, text: str) -> bool:
     """Whether the grammar of the schema, as its bytes stand, lets a model write the whole text, and end there."""
-    matcher = LLMatcher(tokenizer(), LLMatcher.grammar_from_json_schema(schema if isinstance(schema, str) else schema.decode()))
+    matcher = LLMatcher(
+        tokenizer(), LLMatcher.grammar_from_json_schema(schema if isinstance(schema, str) else schema.decode())
+    )
     tokens = tokenizer().tokenize_str(text)
     return matcher.try_consume_tokens(tokens) == len(tokens) and matcher.is_accepting()
 

@@ -45,22 +45,43 @@ def test_a_drawn_request_has_a_seed_of_its_own() -> None:
 
 def test_a_reply_is_held_to_its_schema() -> None:
     body = json.loads(to_body(ENDPOINT, request("2 + 2?")._replace(schema='{"type": "object"}')))
-    assert body["response_format"] == {"type": "json_schema", "json_schema": {"name": "reply", "strict": True, "schema": {"type": "object"}}}
+    assert body["response_format"] == {
+        "type": "json_schema",
+        "json_schema": {"name": "reply", "strict": True, "schema": {"type": "object"}},
+    }
 
 
 @pytest.mark.parametrize(
     ("content", "reply"),
     [
         (completion(), Reply("4", "stop", 9, 2, "", "org/teacher fp_1")),
-        (completion(system_fingerprint=None, **choice("4 and", "length")), Reply("4 and", "length", 9, 2, "", "org/teacher")),
+        (
+            completion(system_fingerprint=None, **choice("4 and", "length")),
+            Reply("4 and", "length", 9, 2, "", "org/teacher"),
+        ),
         (completion(**choice(None, "content_filter")), Reply("", "content_filter", 9, 2, "", "org/teacher fp_1")),
-        (completion(**choice(None, "stop", refusal="I cannot.")), Reply("I cannot.", "content_filter", 9, 2, "", "org/teacher fp_1")),
-        (completion(**choice("4", "stop", reasoning_content="2 and 2.")), Reply("4", "stop", 9, 2, "", "org/teacher fp_1", "2 and 2.")),
-        (completion(**choice("4", "stop", reasoning="2 and 2.")), Reply("4", "stop", 9, 2, "", "org/teacher fp_1", "2 and 2.")),
-        (completion(**choice("4", "stop", reasoning={"effort": "low"})), Reply("4", "stop", 9, 2, "", "org/teacher fp_1")),
+        (
+            completion(**choice(None, "stop", refusal="I cannot.")),
+            Reply("I cannot.", "content_filter", 9, 2, "", "org/teacher fp_1"),
+        ),
+        (
+            completion(**choice("4", "stop", reasoning_content="2 and 2.")),
+            Reply("4", "stop", 9, 2, "", "org/teacher fp_1", "2 and 2."),
+        ),
+        (
+            completion(**choice("4", "stop", reasoning="2 and 2.")),
+            Reply("4", "stop", 9, 2, "", "org/teacher fp_1", "2 and 2."),
+        ),
+        (
+            completion(**choice("4", "stop", reasoning={"effort": "low"})),
+            Reply("4", "stop", 9, 2, "", "org/teacher fp_1"),
+        ),
         (completion(usage=None), Reply("4", "stop", 0, 0, "", "org/teacher fp_1")),
         (completion(usage={"prompt_tokens": None}), Reply("4", "stop", 0, 0, "", "org/teacher fp_1")),
-        (completion(**choice("", "tool_calls")), unanswered("finish reason tool_calls: wanted stop, length or content_filter")),
+        (
+            completion(**choice("", "tool_calls")),
+            unanswered("finish reason tool_calls: wanted stop, length or content_filter"),
+        ),
     ],
 )
 def test_a_completion_is_read(content: bytes, reply: Reply) -> None:
@@ -96,10 +117,15 @@ def test_what_may_pass_is_asked_again_when_the_server_says(status: int) -> None:
 @pytest.mark.parametrize("status", [400, 405, 413, 422])
 def test_other_refusals_concern_one_row(status: int) -> None:
     words = b'{"error": {"message": "too long", "code": "context_length_exceeded"}}'
-    assert read_reply(ENDPOINT, status, words, None, False) == unanswered(f"HTTP {status}: too long context_length_exceeded")
+    assert read_reply(ENDPOINT, status, words, None, False) == unanswered(
+        f"HTTP {status}: too long context_length_exceeded"
+    )
 
 
-@pytest.mark.parametrize(("status", "answered", "fatal"), [(401, True, True), (402, True, True), (403, False, True), (404, False, True), (403, True, False)])
+@pytest.mark.parametrize(
+    ("status", "answered", "fatal"),
+    [(401, True, True), (402, True, True), (403, False, True), (404, False, True), (403, True, False)],
+)
 def test_a_refused_key_is_always_fatal_and_a_forbidden_model_at_first(status: int, answered: bool, fatal: bool) -> None:
     if fatal:
         with pytest.raises(Fatal, match=f"HTTP {status}: no"):
@@ -110,7 +136,13 @@ def test_a_refused_key_is_always_fatal_and_a_forbidden_model_at_first(status: in
 
 def test_an_empty_account_is_fatal_though_its_status_says_slow_down() -> None:
     with pytest.raises(Fatal, match="quota is used up"):
-        read_reply(ENDPOINT, 429, b'{"error": {"message": "You exceeded your quota", "code": "insufficient_quota"}}', None, True)
+        read_reply(
+            ENDPOINT,
+            429,
+            b'{"error": {"message": "You exceeded your quota", "code": "insufficient_quota"}}',
+            None,
+            True,
+        )
 
 
 def test_another_model_is_fatal() -> None:
@@ -130,7 +162,12 @@ def test_retry_after_is_a_number_or_a_date() -> None:
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(b'{"error": {"message": "no", "code": null}}', "no"), (b'{"error": "no"}', "no"), (b"<html>bad gateway", "<html>bad gateway"), (b"x" * 1000, "x" * 300)],
+    [
+        (b'{"error": {"message": "no", "code": null}}', "no"),
+        (b'{"error": "no"}', "no"),
+        (b"<html>bad gateway", "<html>bad gateway"),
+        (b"x" * 1000, "x" * 300),
+    ],
 )
 def test_the_servers_words(content: bytes, words: str) -> None:
     assert message(content) == words

@@ -22,7 +22,10 @@ def reply(text: str) -> Reply:
 def test_what_is_put_is_got_and_the_rest_is_not(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "ledger.sqlite")
     ledger.put(MODEL, [(b"a", reply("one")), (b"b", Reply("zwölf \u2212 \x00", "length", 9, 64, "", "org/model fp_1"))])
-    assert ledger.get([b"b", b"a", b"c"]) == {b"a": reply("one"), b"b": Reply("zwölf \u2212 \x00", "length", 9, 64, "", "org/model fp_1")}
+    assert ledger.get([b"b", b"a", b"c"]) == {
+        b"a": reply("one"),
+        b"b": Reply("zwölf \u2212 \x00", "length", 9, 64, "", "org/model fp_1"),
+    }
 
 
 def test_more_keys_than_sqlite_takes_in_one_statement(tmp_path: Path) -> None:
@@ -64,7 +67,9 @@ def test_a_full_disk_is_one_clear_error_and_loses_no_kept_batch(tmp_path: Path) 
     def no_space() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
-    done = subprocess.run([sys.executable, "-c", FILL, str(path)], capture_output=True, text=True, preexec_fn=no_space, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", FILL, str(path)], capture_output=True, text=True, preexec_fn=no_space, check=False
+    )
     kept = int(done.stdout.split()[-1]) + 1
     assert done.returncode == 1
     assert done.stderr.startswith(f"ledger {path}: ")
@@ -96,7 +101,10 @@ CREATE TABLE replies (
 def test_a_ledger_of_the_first_form_stays_readable(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "l.sqlite") as old:
         old.execute(FORM_1)
-        old.execute("INSERT INTO replies VALUES (?, 'text', 'stop', 3, 2, 'transformers', 'm', 'r', '2026-11-20')", (b"a".hex(),))
+        old.execute(
+            "INSERT INTO replies VALUES (?, 'text', 'stop', 3, 2, 'transformers', 'm', 'r', '2026-11-20')",
+            (b"a".hex(),),
+        )
     assert Ledger(tmp_path / "l.sqlite").get([b"a"]) == {b"a": reply("text")}
     assert Ledger(tmp_path / "l.sqlite").get([b"a"]) == {b"a": reply("text")}, "and once brought up to date it stays so"
 
@@ -115,7 +123,10 @@ PRAGMA user_version = 2;
 def test_a_ledger_of_the_second_form_keeps_its_replies_and_costs(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "l.sqlite") as old:
         old.executescript(FORM_2)
-        old.execute("INSERT INTO replies VALUES (?, 'text', 'stop', 3, 2, 'openai', 'm', 'r', 'm fp', '2026-11-20', 0.5)", (b"a",))
+        old.execute(
+            "INSERT INTO replies VALUES (?, 'text', 'stop', 3, 2, 'openai', 'm', 'r', 'm fp', '2026-11-20', 0.5)",
+            (b"a",),
+        )
     ledger = Ledger(tmp_path / "l.sqlite")
     assert ledger.get([b"a"]) == {b"a": Reply("text", "stop", 3, 2, "", "m fp")}
     assert ledger.connection.execute("SELECT cost, reasoning FROM replies").fetchall() == [(0.5, "")]
@@ -196,7 +207,10 @@ print(len(Ledger(Path(sys.argv[1])).get([b"a"])))
 def test_eight_processes_bring_an_old_ledger_up_to_date_at_once(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "l.sqlite") as old:
         old.execute(FORM_1)
-        rows = [((b"a" if i == 0 else b"%d" % i).hex(), "text", "stop", 3, 2, "transformers", "m", "r", "2026-11-20") for i in range(20_000)]
+        rows = [
+            ((b"a" if i == 0 else b"%d" % i).hex(), "text", "stop", 3, 2, "transformers", "m", "r", "2026-11-20")
+            for i in range(20_000)
+        ]
         old.executemany("INSERT INTO replies VALUES (?,?,?,?,?,?,?,?,?)", rows)
     command = [sys.executable, "-c", OPEN, str(tmp_path / "l.sqlite")]
     opened = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(8)]

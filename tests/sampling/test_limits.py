@@ -34,7 +34,10 @@ def spent(requests: int, replies: int, failures: int = 0) -> Spending:
     ],
 )
 def test_a_budget(spending: Spending, budget: dict[str, float], reached: str | None) -> None:
-    assert spending.reached(Budget.model_validate({"max_requests": 0, "max_tokens": 0, "max_cost": 0.0} | budget)) == reached
+    assert (
+        spending.reached(Budget.model_validate({"max_requests": 0, "max_tokens": 0, "max_cost": 0.0} | budget))
+        == reached
+    )
 
 
 def test_tokens_cost_and_failures_add_up() -> None:

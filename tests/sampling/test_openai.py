@@ -28,19 +28,26 @@ def answers(folder: Path, count: int, using: Limits) -> list[tuple[Place, Reply]
 
 
 @pytest.mark.slow
-def test_ten_thousand_rows_through_every_fault(serve: Serve, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_ten_thousand_rows_through_every_fault(
+    serve: Serve, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     served = serve("--faults")
     found = answers(tmp_path, 10_000, limits(max_concurrency=256))
     assert [asked.prompt_id for asked, _ in found] == [f"question {i}" for i in range(10_000)]
     for asked, reply in found:
         assert reply.finish_reason == ending_of(asked.prompt_id)
-        assert reply.text == {"stop": f"{asked.prompt_id} #### 1", "length": "quest", "content_filter": ""}[reply.finish_reason]
+        assert (
+            reply.text
+            == {"stop": f"{asked.prompt_id} #### 1", "length": "quest", "content_filter": ""}[reply.finish_reason]
+        )
         assert reply.prompt_tokens == 2
     # the server's own log: each was answered in full, and none of those was sent again
     assert Counter(served.answered()) == Counter(f"question {i}" for i in range(10_000))
     faults = Counter(kind for _, kind in served.log())
     retries = "".join(capsys.readouterr().err.partition("'retries'")[2:])
-    assert f"'HTTP 429': {faults['429'] + faults['429 Retry-After']}" in retries, "every refusal was seen, and every one was answered by one retry"
+    assert f"'HTTP 429': {faults['429'] + faults['429 Retry-After']}" in retries, (
+        "every refusal was seen, and every one was answered by one retry"
+    )
     assert f"'TimeoutError': {faults['stall']}" in retries
     assert f"'broken reply': {faults['broken']}" in retries
     again = answers(tmp_path, 10_000, limits())
@@ -96,7 +103,9 @@ def test_an_endpoint_that_knows_the_model_no_more_costs_rows_and_loses_no_reply(
             answers(tmp_path, 100, limits(min_success_ratio=0.97, max_concurrency=1))
         assert "4 HTTP 404" in str(stopped.value)
     found = answers(tmp_path, 100, limits(min_success_ratio=0.96, max_concurrency=1))
-    assert [reply.error for _, reply in found if reply.error] == ["HTTP 404: The model `org/teacher` does not exist."] * 4
+    assert [reply.error for _, reply in found if reply.error] == [
+        "HTTP 404: The model `org/teacher` does not exist."
+    ] * 4
 
 
 def test_reasoning_that_is_handed_over_apart_is_kept(serve: Serve, tmp_path: Path) -> None:
@@ -106,7 +115,9 @@ def test_reasoning_that_is_handed_over_apart_is_kept(serve: Serve, tmp_path: Pat
     assert answers(tmp_path, 1, limits())[0][1] == asked, "from the ledger"
 
 
-def test_a_row_that_is_refused_is_not_sent_again_and_comes_back_with_the_servers_words(serve: Serve, tmp_path: Path) -> None:
+def test_a_row_that_is_refused_is_not_sent_again_and_comes_back_with_the_servers_words(
+    serve: Serve, tmp_path: Path
+) -> None:
     served = serve()
     ledger = Ledger(tmp_path / "ledger.sqlite")
     batch = estimate(ENDPOINT, lambda: iter([request("one"), request("forbidden"), request("two")]), ledger)
@@ -122,7 +133,10 @@ def test_an_endpoint_that_is_gone_for_good_stops_the_run(serve: Serve, tmp_path:
     served = serve()
     served.process.kill()
     served.process.wait()
-    with pytest.raises(SystemExit, match=f"ClientConnectorError at the last {MAX_LOST_IN_A_ROW} requests, 1 times each; endpoint {served.address}"):
+    with pytest.raises(
+        SystemExit,
+        match=f"ClientConnectorError at the last {MAX_LOST_IN_A_ROW} requests, 1 times each; endpoint {served.address}",
+    ):
         answers(tmp_path, 10_000, limits(max_attempts=1))
 
 
@@ -131,7 +145,10 @@ def test_an_endpoint_that_is_gone_for_good_stops_the_run(serve: Serve, tmp_path:
     [
         ("", "got no OPENAI_BASE_URL in the environment, wanted the endpoint's address, such as"),
         ("localhost:8000", "got an OPENAI_BASE_URL without http in the environment"),
-        ("http://me:secret@localhost:8000/v1", "got a user or password in OPENAI_BASE_URL, wanted the address alone; a key goes into OPENAI_API_KEY"),
+        (
+            "http://me:secret@localhost:8000/v1",
+            "got a user or password in OPENAI_BASE_URL, wanted the address alone; a key goes into OPENAI_API_KEY",
+        ),
     ],
 )
 def test_an_address_that_cannot_be_asked(address: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,7 +174,9 @@ def test_requests_per_minute(serve: Serve) -> None:
     assert time.monotonic() - start >= 1.0, "the eleventh may start a second after the first"
 
 
-@pytest.mark.parametrize(("attempt", "after", "least"), [(0, None, 0.5), (3, None, 4.0), (9, None, 30.0), (0, 7.0, 7.0), (5, 0.0, 0.0)])
+@pytest.mark.parametrize(
+    ("attempt", "after", "least"), [(0, None, 0.5), (3, None, 4.0), (9, None, 30.0), (0, 7.0, 7.0), (5, 0.0, 0.0)]
+)
 def test_pauses_double_unless_the_server_names_one(attempt: int, after: float | None, least: float) -> None:
     pauses = [backoff(attempt, after) for _ in range(100)]
     assert least <= min(pauses) <= max(pauses) <= 1.25 * least

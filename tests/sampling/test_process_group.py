@@ -6,7 +6,10 @@ import time
 
 import psutil
 
-CHILD = "import time; from stages.sampling.process_group import die_with_parent; die_with_parent(); print('ready', flush=True); time.sleep(60)"
+CHILD = (
+    "import time; from stages.sampling.process_group import die_with_parent; die_with_parent(); print('ready', "
+    "flush=True); time.sleep(60)"
+)
 PARENT = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {CHILD!r}])"
 
 

@@ -102,7 +102,9 @@ def test_auto_is_what_it_means_where_the_actors_run(monkeypatch: pytest.MonkeyPa
 
     here = resolve_precision("auto")
     monkeypatch.setattr(transformers, "resolve_precision", on_the_driver)
-    assert settled(replace(TEACHER, engine="ray-transformers", precision="auto")).precision == here, "the actors are on this machine too"
+    assert settled(replace(TEACHER, engine="ray-transformers", precision="auto")).precision == here, (
+        "the actors are on this machine too"
+    )
 
 
 class Failing:
@@ -124,7 +126,11 @@ def test_a_bad_row_costs_that_row() -> None:
     asked = [request("one"), request("bad"), request("two")]
     block = pyarrow.Table.from_pylist([{"row": row, "request": one._asdict()} for row, one in enumerate(asked)])
     found = [Reply(**row["reply"]) for row in actor(block).to_pylist()]
-    assert found == [Reply("one", "stop", 1, 1, "", ""), unanswered("ValueError: cannot be asked"), Reply("two", "stop", 1, 1, "", "")]
+    assert found == [
+        Reply("one", "stop", 1, 1, "", ""),
+        unanswered("ValueError: cannot be asked"),
+        Reply("two", "stop", 1, 1, "", ""),
+    ]
 
 
 GB = 10**9
@@ -132,19 +138,29 @@ GB = 10**9
 
 @pytest.mark.parametrize(
     ("weights", "gpu", "node", "needed"),
-    [(16 * GB, 80 * GB, 8, 1), (16 * GB, 22 * GB, 4, 2), (141 * GB, 80 * GB, 8, 4), (405 * GB, 80 * GB, 8, 8), (16 * GB, 80 * GB, 1, 1)],
+    [
+        (16 * GB, 80 * GB, 8, 1),
+        (16 * GB, 22 * GB, 4, 2),
+        (141 * GB, 80 * GB, 8, 4),
+        (405 * GB, 80 * GB, 8, 8),
+        (16 * GB, 80 * GB, 1, 1),
+    ],
 )
 def test_an_actor_holds_the_fewest_gpus_that_hold_its_weights(weights: int, gpu: int, node: int, needed: int) -> None:
     assert gpus_needed(weights, gpu, node) == needed
 
 
 def test_a_model_that_no_node_holds_is_to_be_served() -> None:
-    with pytest.raises(SystemExit, match="got weights of 810 GB, wanted at most 70% of a node's 8 GPUs of 80 GB; serve the model"):
+    with pytest.raises(
+        SystemExit, match="got weights of 810 GB, wanted at most 70% of a node's 8 GPUs of 80 GB; serve the model"
+    ):
         gpus_needed(810 * GB, 80 * GB, 8)
 
 
 def test_an_adapter_weighs_what_its_base_does_and_more(adapter: Path) -> None:
-    own, base = (folder.stat().st_size for folder in (adapter / "adapter_model.safetensors", BASE / "model.safetensors"))
+    own, base = (
+        folder.stat().st_size for folder in (adapter / "adapter_model.safetensors", BASE / "model.safetensors")
+    )
     assert read_weight_bytes(replace(TEACHER, name=str(adapter))) == base + own
     assert own < base / 10
 

@@ -14,7 +14,16 @@ GREEDY = SAMPLED._replace(temperature=0.0)
 
 
 @pytest.mark.parametrize(
-    "change", [{"messages": (("user", "2 + 2 = ?"),)}, {"sample": 1}, {"seed": 8}, {"max_tokens": 65}, {"temperature": 0.7}, {"top_p": 1.0}, {"top_k": 0}]
+    "change",
+    [
+        {"messages": (("user", "2 + 2 = ?"),)},
+        {"sample": 1},
+        {"seed": 8},
+        {"max_tokens": 65},
+        {"temperature": 0.7},
+        {"top_p": 1.0},
+        {"top_k": 0},
+    ],
 )
 def test_what_decides_a_sampled_reply_changes_its_key(change: dict[str, Any]) -> None:
     assert key(MODEL, "v1", SAMPLED._replace(**change)) != key(MODEL, "v1", SAMPLED)
@@ -60,5 +69,7 @@ def test_a_schema_decides_the_reply_where_the_engine_can_hold_to_it() -> None:
 def test_a_style_without_a_limit_of_tokens_is_one_clear_error() -> None:
     messages = {"cot": [Message(role="user", content="?")]}
     prompt = Prompt(id="p", task="math", reference="", solution="", choices=[], messages=messages, schemas={})
-    with pytest.raises(SystemExit, match="max_tokens of the profile: got plain, cod, wanted a limit for the style cot too"):
+    with pytest.raises(
+        SystemExit, match="max_tokens of the profile: got plain, cod, wanted a limit for the style cot too"
+    ):
         to_request(prompt, "train", "cot", {"plain": 64, "cod": 96}, Decoding())

@@ -44,7 +44,11 @@ def answers(model: Model, requests: list[Request], ledger: Ledger, using: Limits
 
 def test_replies_come_in_the_order_of_the_requests(recorded: Model, ledger: Ledger) -> None:
     found = answers(recorded, [request("b"), request("missing"), request("a")], ledger, limits(min_success_ratio=0.5))
-    assert found == [Reply("B1", "stop", 0, 0, "", ""), unanswered("no recorded completion: 0 for this prompt"), Reply("A1", "stop", 0, 0, "", "")]
+    assert found == [
+        Reply("B1", "stop", 0, 0, "", ""),
+        unanswered("no recorded completion: 0 for this prompt"),
+        Reply("A1", "stop", 0, 0, "", ""),
+    ]
 
 
 def test_the_second_recorded_completion_is_the_second_sample(recorded: Model) -> None:
@@ -52,7 +56,9 @@ def test_the_second_recorded_completion_is_the_second_sample(recorded: Model) ->
     assert list(RecordedEngine(PATH).ask([second])) == [[(second, Reply("A2", "stop", 0, 0, "", ""))]]
 
 
-def test_an_answered_request_is_not_asked_again(recorded: Model, ledger: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_answered_request_is_not_asked_again(
+    recorded: Model, ledger: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
     answers(recorded, [request("a")], ledger, limits())
     PATH.write_text('{"id": "a", "text": "changed"}\n{"id": "b", "text": "B1"}\n')
     assert [reply.text for reply in answers(recorded, [request("a"), request("b")], ledger, limits())] == ["A1", "B1"]
@@ -62,7 +68,11 @@ def test_an_answered_request_is_not_asked_again(recorded: Model, ledger: Ledger,
 def test_equal_requests_are_asked_once(serve: Callable[..., Served], ledger: Ledger) -> None:
     served = serve()
     twice = [request("one"), request("one")._replace(prompt_id="other"), request("two")]
-    assert [reply.text for reply in answers(ENDPOINT, twice, ledger, limits())] == ["one #### 1", "one #### 1", "two #### 1"]
+    assert [reply.text for reply in answers(ENDPOINT, twice, ledger, limits())] == [
+        "one #### 1",
+        "one #### 1",
+        "two #### 1",
+    ]
     assert Counter(served.answered()) == {"one": 1, "two": 1}
 
 
@@ -89,12 +99,18 @@ def test_what_came_before_a_crash_is_kept(recorded: Model, ledger: Ledger) -> No
 
 def test_a_request_that_never_comes_back_counts_against_the_ratio(recorded: Model, ledger: Ledger) -> None:
     batch = estimate(recorded, lambda: iter([request(name) for name in "abcd"]), ledger)
-    with pytest.raises(SystemExit, match="got replies to 1 of 4 requests, wanted 26%.*: 3 never came back. Add the missing completions"):
+    with pytest.raises(
+        SystemExit, match="got replies to 1 of 4 requests, wanted 26%.*: 3 never came back. Add the missing completions"
+    ):
         ask(batch, limits(min_success_ratio=0.26), ledger, load=lambda *_: Dying(dies=False))
-    assert [reply.text for reply in answers(recorded, [request("a")], ledger, limits(min_success_ratio=1.0))] == ["kept"]
+    assert [reply.text for reply in answers(recorded, [request("a")], ledger, limits(min_success_ratio=1.0))] == [
+        "kept"
+    ]
 
 
-def test_too_many_refusals_fail_by_kind_before_the_rest_is_asked(serve: Callable[..., Served], ledger: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
+def test_too_many_refusals_fail_by_kind_before_the_rest_is_asked(
+    serve: Callable[..., Served], ledger: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
     served = serve("--latency", "0.05")
     requests = [request(f"forbidden {i}" if i % 4 == 0 else f"question {i}") for i in range(400)]
     with pytest.raises(SystemExit) as failed:
@@ -119,7 +135,8 @@ def test_the_estimate_without_a_tokenizer(ledger: Ledger, capsys: pytest.Capture
     dear = replace(ENDPOINT, prompt_price=1e6, completion_price=2e6)
     estimate(dear, lambda: iter([request("x" * 33)]), ledger)  # 7 characters of system prompt, so 40 in all
     assert capsys.readouterr().err == (
-        "org/teacher: 1 requests, 0 in the ledger, 1 to ask: about 10 prompt tokens (4 characters each), at most 64 completion tokens, cost at most 138.00\n"
+        "org/teacher: 1 requests, 0 in the ledger, 1 to ask: about 10 prompt tokens (4 characters each), at most 64 "
+        "completion tokens, cost at most 138.00\n"
     )
 
 
@@ -130,7 +147,12 @@ def test_an_unknown_price_is_no_price_of_nothing(ledger: Ledger, capsys: pytest.
 
 def test_a_budget_of_money_needs_prices(ledger: Ledger) -> None:
     batch = estimate(replace(ENDPOINT, prompt_price=None), lambda: iter([request("one")]), ledger)
-    with pytest.raises(SystemExit, match="sampling.budget.max_cost: got 5 and no prices of org/teacher, wanted its prompt_price and completion_price"):
+    with pytest.raises(
+        SystemExit,
+        match=(
+            "sampling.budget.max_cost: got 5 and no prices of org/teacher, wanted its prompt_price and completion_price"
+        ),
+    ):
         ask(batch, limits(max_cost=5.0), ledger)
 
 
@@ -160,7 +182,11 @@ def test_the_estimate_takes_the_tokenizer_of_the_models_revision(tmp_path: Path)
     [({"max_cost": 1_000.0}, 100), ({"max_tokens": 600}, 100), ({"max_requests": 100}, 100)],
 )
 def test_a_budget_stops_within_one_window_and_the_next_run_goes_on(
-    limit: dict[str, float], replies_bought: int, serve: Callable[..., Served], ledger: Ledger, capsys: pytest.CaptureFixture[str]
+    limit: dict[str, float],
+    replies_bought: int,
+    serve: Callable[..., Served],
+    ledger: Ledger,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     served = serve("--latency", "0.02")
     dear, window = replace(ENDPOINT, prompt_price=1e6, completion_price=2e6), 16
@@ -171,7 +197,10 @@ def test_a_budget_stops_within_one_window_and_the_next_run_goes_on(
     ((name, value),) = limit.items()
     bought = len(served.answered())
     assert abs(bought - replies_bought) <= window
-    assert f"stopped at sampling.budget.{name} {value:g} with {300 - bought} requests left to ask; all replies are kept." in capsys.readouterr().err
+    assert (
+        f"stopped at sampling.budget.{name} {value:g} with {300 - bought} requests left to ask; all replies are kept."
+        in capsys.readouterr().err
+    )
     batch = estimate(dear, stream(300), ledger)
     assert len(batch.missing) == 300 - bought
     ask(batch, limits(), ledger)

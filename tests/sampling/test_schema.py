@@ -43,7 +43,9 @@ def write(folder: Path, task: str, style: str) -> list[Prompt]:
     schema = TASKS[task].schema(style, FIELDS[task])
     assert schema is not None
     messages = {name: [Message(role="user", content="?")] for name in ("plain", style)}
-    prompt = Prompt(id="p", task=task, reference="", solution="", choices=[], messages=messages, schemas={style: schema})
+    prompt = Prompt(
+        id="p", task=task, reference="", solution="", choices=[], messages=messages, schemas={style: schema}
+    )
     path = folder / "data/prompts/train.jsonl"
     write_prompts(path, [prompt])
     return read_prompts(path)
@@ -80,7 +82,9 @@ STAGES = pytest.mark.parametrize("asked_by", [asked_by_generate, asked_by_predic
 
 @STAGES
 @pytest.mark.parametrize("task", REASONED)
-def test_the_reasoning_stands_before_the_answer_on_the_wire_and_in_the_grammar(asked_by: AskedBy, task: str, folder: Path) -> None:
+def test_the_reasoning_stands_before_the_answer_on_the_wire_and_in_the_grammar(
+    asked_by: AskedBy, task: str, folder: Path
+) -> None:
     sent = on_the_wire(asked_by(folder, task, "cot"))
     assert 0 < sent.index(b'"reasoning"') < sent.index(b'"answer"')
     assert accepts(sent, json.dumps({"reasoning": "x", "answer": ANSWERS[task]}))
@@ -107,7 +111,9 @@ def test_another_order_is_another_reply() -> None:
     assert len({key(ENDPOINT, "v", request("?")._replace(schema=schema)) for schema in schemas}) == 2
 
 
-def test_a_server_that_holds_replies_to_the_schema_has_the_model_reason_first(serve: Callable[..., Served], folder: Path) -> None:
+def test_a_server_that_holds_replies_to_the_schema_has_the_model_reason_first(
+    serve: Callable[..., Served], folder: Path
+) -> None:
     serve("--grammar")
     ledger = Ledger(folder / "ledger.sqlite")
     schema = asked_by_generate(folder, "math", "cot").schema

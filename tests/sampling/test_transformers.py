@@ -16,7 +16,10 @@ TEACHER = Model("transformers", str(ROOT / "data/laptop/models/teacher"), "", "f
 def requests(count: int, temperature: float, max_tokens: int = 64) -> list[Request]:
     rows = [json.loads(line) for line in (ROOT / "data/laptop/problems/train.jsonl").open()][:count]
     system = instruction("cot", "terse", "####", Limits(0, 0, 0))
-    return [Request(r["id"], "cot", (("system", system), ("user", r["question"])), 0, 7, max_tokens, temperature, 1.0, 0) for r in rows]
+    return [
+        Request(r["id"], "cot", (("system", system), ("user", r["question"])), 0, 7, max_tokens, temperature, 1.0, 0)
+        for r in rows
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +51,9 @@ def test_each_row_has_the_room_that_its_own_prompt_leaves(engine: TransformersEn
 def test_samples_and_seeds_differ_and_repeat(engine: TransformersEngine) -> None:
     first = requests(16, 1.5)
     other_sample, other_seed = [r._replace(sample=1) for r in first], [r._replace(seed=8) for r in first]
-    texts = [[reply.text for reply in ask(engine, asked).values()] for asked in (first, first, other_sample, other_seed)]
+    texts = [
+        [reply.text for reply in ask(engine, asked).values()] for asked in (first, first, other_sample, other_seed)
+    ]
     assert texts[0] == texts[1]
     assert texts[0] != texts[2]
     assert texts[0] != texts[3]
@@ -86,7 +91,12 @@ def test_batches_share_their_limit_and_are_the_same_after_a_kill() -> None:
 
 def test_row_seeds_differ_by_row_sample_and_seed() -> None:
     request = requests(1, 0.8)[0]
-    variants = [request, request._replace(sample=1), request._replace(seed=1), request._replace(messages=(("user", "x"),))]
+    variants = [
+        request,
+        request._replace(sample=1),
+        request._replace(seed=1),
+        request._replace(messages=(("user", "x"),)),
+    ]
     assert len({row_seed(variant) for variant in variants}) == 4
 
 

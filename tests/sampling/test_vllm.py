@@ -17,14 +17,26 @@ MODEL = Model("vllm", "org/model", "a" * 40, "bfloat16", 0.0, 0.0)
 
 @pytest.mark.parametrize(
     ("num_gpus", "num_heads", "sizes"),
-    [(1, 32, (1, 1)), (8, 32, (8, 1)), (8, 128, (8, 1)), (6, 32, (2, 3)), (3, 32, (1, 3)), (4, 14, (2, 2)), (16, 8, (8, 2))],
+    [
+        (1, 32, (1, 1)),
+        (8, 32, (8, 1)),
+        (8, 128, (8, 1)),
+        (6, 32, (2, 3)),
+        (3, 32, (1, 3)),
+        (4, 14, (2, 2)),
+        (16, 8, (8, 2)),
+    ],
 )
-def test_every_gpu_is_used_and_the_heads_are_split_evenly(num_gpus: int, num_heads: int, sizes: tuple[int, int]) -> None:
+def test_every_gpu_is_used_and_the_heads_are_split_evenly(
+    num_gpus: int, num_heads: int, sizes: tuple[int, int]
+) -> None:
     assert parallel_sizes(num_gpus, num_heads) == sizes
 
 
 def test_a_lora_student_is_an_adapter_over_its_base(tmp_path: Path) -> None:
-    (tmp_path / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": "org/base", "revision": "b" * 40, "r": 16}))
+    (tmp_path / "adapter_config.json").write_text(
+        json.dumps({"base_model_name_or_path": "org/base", "revision": "b" * 40, "r": 16})
+    )
     student = Model("vllm", str(tmp_path), "digest", "bfloat16", 0.0, 0.0)
     assert find_weights(student) == ("org/base", "b" * 40, str(tmp_path), 16)
     assert find_weights(MODEL) == ("org/model", "a" * 40, None, 0)
@@ -39,7 +51,9 @@ class Llm:
         self._waiting: list[tuple[str, dict[str, Any], Any]] = []
 
     def get_tokenizer(self) -> Any:
-        return SimpleNamespace(apply_chat_template=lambda messages, **_: [0 for message in messages for _ in message["content"]])
+        return SimpleNamespace(
+            apply_chat_template=lambda messages, **_: [0 for message in messages for _ in message["content"]]
+        )
 
     def add_request(self, request_id: str, prompt: dict[str, Any], params: Any, lora_request: Any) -> None:
         self._waiting.append((request_id, prompt, params))
@@ -48,7 +62,11 @@ class Llm:
     def step(self) -> list[Any]:
         request_id, prompt, _ = self._waiting.pop()
         ended = SimpleNamespace(text=f"reply {request_id}", finish_reason="stop", token_ids=[1, 2, 3])
-        return [SimpleNamespace(request_id=request_id, finished=True, prompt_token_ids=prompt["prompt_token_ids"], outputs=[ended])]
+        return [
+            SimpleNamespace(
+                request_id=request_id, finished=True, prompt_token_ids=prompt["prompt_token_ids"], outputs=[ended]
+            )
+        ]
 
 
 class Asking(VllmEngine):
@@ -61,7 +79,12 @@ class Asking(VllmEngine):
 def test_replies_come_as_they_finish_and_a_prompt_too_long_gets_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vllm, "ROWS_UNDER_WAY", 2)
     llm = Llm()
-    asked = [request("one"), request("two"), request("x" * 13), request("three")]  # 7 letters of system prompt before each
+    asked = [
+        request("one"),
+        request("two"),
+        request("x" * 13),
+        request("three"),
+    ]  # 7 letters of system prompt before each
     batches = list(Asking(MODEL, llm).ask(asked))
     assert dict(pair for batch in batches for pair in batch) == {
         asked[0]: Reply("reply 1", "stop", 10, 3, "", ""),

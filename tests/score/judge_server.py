@@ -7,7 +7,11 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-GRADED = [("#### 20", "no grade"), ("#### 19", '{"reasoning": "right", "score": 5}'), ("", '```json\n{"reasoning": "vague", "score": 2}\n```')]
+GRADED = [
+    ("#### 20", "no grade"),
+    ("#### 19", '{"reasoning": "right", "score": 5}'),
+    ("", '```json\n{"reasoning": "vague", "score": 2}\n```'),
+]
 
 
 def grade(asked: dict[str, Any]) -> str:
@@ -27,7 +31,9 @@ def judging() -> Iterator[tuple[str, list[dict[str, Any]]]]:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             asked.append(body)
             choice = {"index": 0, "message": {"role": "assistant", "content": grade(body)}, "finish_reason": "stop"}
-            answer = json.dumps({"model": body["model"], "choices": [choice], "usage": {"prompt_tokens": 40, "completion_tokens": 10}}).encode()
+            answer = json.dumps(
+                {"model": body["model"], "choices": [choice], "usage": {"prompt_tokens": 40, "completion_tokens": 10}}
+            ).encode()
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(answer)))

@@ -30,6 +30,8 @@ def write_filtered(path: Path) -> None:
     wrong = ROWS[0]._replace(sample=2)
     reasons = [(ROWS[0], None), (ROWS[1], None), (wrong, "wrong"), (ROWS[2], None)]
     columns = schema("filter")
-    rows: list[dict[str, Any]] = [dict.fromkeys(columns) | one._asdict() | {"reason": reason} for one, reason in reasons]
+    rows: list[dict[str, Any]] = [
+        dict.fromkeys(columns) | one._asdict() | {"reason": reason} for one, reason in reasons
+    ]
     with writing(path, columns) as write:
         write(pl.DataFrame(rows, schema=columns))

@@ -25,17 +25,30 @@ def test_each_row_is_asked_for_greedily() -> None:
 
 def test_the_judge_sees_question_and_target_and_not_the_format_that_was_asked_for() -> None:
     (_, told), (role, shown) = next(to_requests(ROWS[2:], 512)).messages
-    assert (role, shown) == ("user", "<question>\nIvy has 2 shells. How many?\n</question>\n\n<reply>\n2. #### 2\n</reply>")
+    assert (role, shown) == (
+        "user",
+        "<question>\nIvy has 2 shells. How many?\n</question>\n\n<reply>\n2. #### 2\n</reply>",
+    )
     assert "Give the answer after ####." not in told + shown
 
 
 def test_a_conversation_is_shown_turn_by_turn() -> None:
-    turns = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}, {"role": "user", "content": "2?"}]
+    turns = [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": "Hello"},
+        {"role": "user", "content": "2?"},
+    ]
     assert question(ROWS[0]._replace(messages=turns)) == "User: Hi\n\nAssistant: Hello\n\nUser: 2?"
 
 
 @pytest.mark.parametrize(
-    ("task", "criteria"), [("math", REASONED), ("qa", REASONED), ("summarization", CRITERIA["summarization"]), ("conversation", CRITERIA["conversation"])]
+    ("task", "criteria"),
+    [
+        ("math", REASONED),
+        ("qa", REASONED),
+        ("summarization", CRITERIA["summarization"]),
+        ("conversation", CRITERIA["conversation"]),
+    ],
 )
 def test_each_task_has_its_criteria(task: str, criteria: str) -> None:
     assert criteria in next(to_requests([row("p2", "?", "2", task=task)], 512)).messages[0][1]

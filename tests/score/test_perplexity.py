@@ -63,5 +63,7 @@ def test_an_empty_target_has_none_and_a_long_one_is_counted() -> None:
 def test_a_template_that_words_the_prompt_otherwise_is_an_error() -> None:
     tokenizer = AutoTokenizer.from_pretrained(BASE.name)
     tokenizer.chat_template += "{% if add_generation_prompt %}<think>{% endif %}"
-    with pytest.raises(SystemExit, match=r"prompt p1: got a chat template that words the prompt as '<think>', and with an answer as '1"):
+    with pytest.raises(
+        SystemExit, match=r"prompt p1: got a chat template that words the prompt as '<think>', and with an answer as '1"
+    ):
         tokenize(ROWS[0]._replace(target="19"), tokenizer)

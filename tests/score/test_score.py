@@ -18,7 +18,14 @@ from tests.score.judge_server import judging
 from tests.score.scored import MODELS, ROWS, write_filtered
 from tests.settings import copy_settings
 
-OFF = {"judge": "none", "judge_max_tokens": "512", "perplexity": "none", "embedding": "none", "embedding_revision": "''", "batch_size": "2"}
+OFF = {
+    "judge": "none",
+    "judge_max_tokens": "512",
+    "perplexity": "none",
+    "embedding": "none",
+    "embedding_revision": "''",
+    "batch_size": "2",
+}
 ENDPOINT = ["profiles.laptop.teacher.engine=openai", "profiles.laptop.teacher.model=org/teacher"]
 ENCODER = {"embedding": "data/laptop/models/base-8b", "embedding_revision": digest(MODELS / "base-8b")}
 
@@ -28,13 +35,28 @@ def make(folder: Path, *more: str, **score: str) -> Path:
     write_filtered(folder / "data/filtered/rows.parquet")
     (folder / "data/laptop").symlink_to(ROOT / "data/laptop")
     copy_settings(folder)
-    apply_overrides(str(folder / "params.yaml"), ["profile=laptop", *(f"++score.{name}={value}" for name, value in (OFF | score).items()), *more])
+    apply_overrides(
+        str(folder / "params.yaml"),
+        ["profile=laptop", *(f"++score.{name}={value}" for name, value in (OFF | score).items()), *more],
+    )
     return folder
 
 
 def run(folder: Path, *arguments: str, address: str = "") -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "DVC_ROOT": str(folder), "OPENAI_BASE_URL": address, "OPENAI_API_KEY": "x"}
-    return subprocess.run([sys.executable, *(arguments or ("-m", "stages.score"))], cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    environment = os.environ | {
+        "PYTHONPATH": str(ROOT),
+        "DVC_ROOT": str(folder),
+        "OPENAI_BASE_URL": address,
+        "OPENAI_API_KEY": "x",
+    }
+    return subprocess.run(
+        [sys.executable, *(arguments or ("-m", "stages.score"))],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def rows(folder: Path) -> list[dict[str, Any]]:
@@ -48,7 +70,11 @@ def report(folder: Path) -> dict[str, Any]:
 def test_with_everything_off_it_writes_nulls_and_loads_no_model_library(tmp_path: Path) -> None:
     folder = make(tmp_path)
     heavy = "{'torch', 'transformers', 'tokenizers', 'huggingface_hub', 'aiohttp'}"
-    done = run(folder, "-c", f"import sys; from stages.score.__main__ import main; main(False); print({heavy} & sys.modules.keys())")
+    done = run(
+        folder,
+        "-c",
+        f"import sys; from stages.score.__main__ import main; main(False); print({heavy} & sys.modules.keys())",
+    )
     assert (done.returncode, done.stdout) == (0, "set()\n"), done.stderr
     none = {"s_judge": None, "s_perplexity": None}
     assert rows(folder) == [{"id": row.id, "style": row.style, "sample": row.sample} | none for row in ROWS]
@@ -109,18 +135,42 @@ def test_local_models_give_perplexities_and_embeddings(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("overrides", "score", "message"),
     [
-        ([], {"judge": "gpt"}, "params.yaml: score.judge: got 'gpt', wanted none or a role of the profile laptop: teacher, base-8b, base-70b"),
+        (
+            [],
+            {"judge": "gpt"},
+            "params.yaml: score.judge: got 'gpt', wanted none or a role of the profile laptop: teacher, base-8b, "
+            "base-70b",
+        ),
         ([], {"batch_size": "0"}, "params.yaml: score.batch_size: Input should be greater than 0, got 0"),
         (["+score.jugde=none"], {}, "params.yaml: score.jugde: Extra inputs are not permitted, got 'none'"),
         (["~score.perplexity"], {}, "params.yaml: score.perplexity: Field required, got "),
-        (["profiles.laptop.teacher.engine=vlm"], {"judge": "teacher"}, "params.yaml: profiles.laptop.teacher.engine: Input should be 'transformers'"),
-        (ENDPOINT, {"perplexity": "teacher"}, "params.yaml: score.perplexity: got teacher, whose engine is openai, wanted a model that can be loaded here"),
-        ([], {"embedding": "org/encoder"}, "params.yaml: score.embedding_revision: got '', wanted the hub commit of org/encoder"),
+        (
+            ["profiles.laptop.teacher.engine=vlm"],
+            {"judge": "teacher"},
+            "params.yaml: profiles.laptop.teacher.engine: Input should be 'transformers'",
+        ),
+        (
+            ENDPOINT,
+            {"perplexity": "teacher"},
+            "params.yaml: score.perplexity: got teacher, whose engine is openai, wanted a model that can be loaded "
+            "here",
+        ),
+        (
+            [],
+            {"embedding": "org/encoder"},
+            "params.yaml: score.embedding_revision: got '', wanted the hub commit of org/encoder",
+        ),
         ([], {"embedding": "encoder", "embedding_revision": "x"}, "model encoder: got no such folder, wanted one"),
-        (["profiles.laptop.student-8b.base.revision=x"], {"perplexity": "base-8b"}, "model data/laptop/models/base-8b: got files with the digest "),
+        (
+            ["profiles.laptop.student-8b.base.revision=x"],
+            {"perplexity": "base-8b"},
+            "model data/laptop/models/base-8b: got files with the digest ",
+        ),
     ],
 )
-def test_a_wrong_value_gives_one_clear_error(tmp_path: Path, overrides: list[str], score: dict[str, str], message: str) -> None:
+def test_a_wrong_value_gives_one_clear_error(
+    tmp_path: Path, overrides: list[str], score: dict[str, str], message: str
+) -> None:
     folder = make(tmp_path, *overrides, **score)
     done = run(folder)
     assert (done.returncode, done.stdout) == (1, "")

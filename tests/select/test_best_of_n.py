@@ -16,7 +16,12 @@ TARGETS = [
     "one reply alone",  # 4: p2
 ]
 ROWS = pl.DataFrame(
-    {"row": range(5), "id": ["p1"] * 4 + ["p2"], "sample": [0, 1, 2, 3, 0], "characters": [len(text) for text in TARGETS]},
+    {
+        "row": range(5),
+        "id": ["p1"] * 4 + ["p2"],
+        "sample": [0, 1, 2, 3, 0],
+        "characters": [len(text) for text in TARGETS],
+    },
     schema_overrides={"row": pl.UInt32},
 )
 

@@ -46,8 +46,12 @@ def test_the_highest_of_an_expression_stay_and_of_equals_the_first() -> None:
 
 
 def test_a_quota_is_a_share_of_the_budget_and_the_others_get_the_rest() -> None:
-    assert lost(order="words", domain="answer", quotas={"a": 0.34}, rows=3) == [0, 1, 2], "one of a, the longest; then c and b"
-    assert lost(order="words", domain="answer", quotas={"b": 0.67}, rows=3) == [0, 1, 2], "b has one row, so two are left for the others"
+    assert lost(order="words", domain="answer", quotas={"a": 0.34}, rows=3) == [0, 1, 2], (
+        "one of a, the longest; then c and b"
+    )
+    assert lost(order="words", domain="answer", quotas={"b": 0.67}, rows=3) == [0, 1, 2], (
+        "b has one row, so two are left for the others"
+    )
 
 
 def test_what_is_lost_says_its_score() -> None:
@@ -57,9 +61,15 @@ def test_what_is_lost_says_its_score() -> None:
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"order": "wrods"}, f"params.yaml: select.budget.order: got 'wrods', wanted a SQL expression over {', '.join(NAMES)} "),
+        (
+            {"order": "wrods"},
+            f"params.yaml: select.budget.order: got 'wrods', wanted a SQL expression over {', '.join(NAMES)} ",
+        ),
         ({"order": "words +"}, "params.yaml: select.budget.order: got 'words [+]', wanted a SQL expression over "),
-        ({"domain": "DROP TABLE x"}, "params.yaml: select.budget.domain: got 'DROP TABLE x', wanted a SQL expression over "),
+        (
+            {"domain": "DROP TABLE x"},
+            "params.yaml: select.budget.domain: got 'DROP TABLE x', wanted a SQL expression over ",
+        ),
         (
             {"domain": "answer", "quotas": {"z": 0.5}},
             "select.budget.quotas: got the domain 'z', wanted one that select.budget.domain gives: a, b, c",

@@ -91,7 +91,9 @@ def test_the_waterfall_goes_from_all_rows_to_the_kept(folder: Path) -> None:
     assert [step[0] for step in steps[1:]] == ["rows in", *filtered["rejected"], *report["rejected"], "kept"]
     assert steps[1][1:] == [str(NUM_ROWS), "0", str(NUM_ROWS)]
     assert all(int(rows) == int(above) - int(below) for _, rows, below, above in steps[2:-1])
-    assert all(before[2] == after[3] for before, after in pairwise(steps[2:-1])), "each bar begins where the last one ends"
+    assert all(before[2] == after[3] for before, after in pairwise(steps[2:-1])), (
+        "each bar begins where the last one ends"
+    )
     assert steps[-1][1:] == [str(report["kept"]), "0", str(report["kept"])]
 
 
@@ -106,7 +108,9 @@ def test_the_card_tells_of_selection_and_of_the_filter(folder: Path) -> None:
 
 
 def test_nothing_left_is_one_clear_error_and_the_rows_can_be_looked_at(folder: Path) -> None:
-    with pytest.raises(SystemExit, match=r"select: got no row of \d+ to train on \(0 to validate, rejected .*'judged_low': \d+"):
+    with pytest.raises(
+        SystemExit, match=r"select: got no row of \d+ to train on \(0 to validate, rejected .*'judged_low': \d+"
+    ):
         select("min_grade=5.0")
     assert read_rows(ROWS, ("reason",))["reason"].null_count() == 0
 
@@ -128,7 +132,9 @@ FAULTS: dict[str, Callable[[pl.DataFrame], pl.DataFrame]] = {
 @pytest.mark.parametrize("fault", FAULTS)
 def test_scores_of_other_rows_are_refused(fault: str, folder: Path) -> None:
     scores(FAULTS[fault])
-    with pytest.raises(SystemExit, match=f"select: data/scores/scores.parquet: got .*{fault}, wanted one for each of the"):
+    with pytest.raises(
+        SystemExit, match=f"select: data/scores/scores.parquet: got .*{fault}, wanted one for each of the"
+    ):
         main()
 
 
@@ -144,7 +150,9 @@ def test_the_same_rows_are_the_same_bytes(folder: Path) -> None:
     digests = []
     for _ in range(2):
         select("budget.rows=50")
-        digests.append({path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in Path("data/selected").iterdir()})
+        digests.append(
+            {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in Path("data/selected").iterdir()}
+        )
     assert digests[0] == digests[1]
     assert set(digests[0]) == {"README.md", "rows.parquet", "train.jsonl", "validation.jsonl"}
 

@@ -32,5 +32,8 @@ def test_the_first_of_a_cluster_stays_and_counts_the_others(tmp_path: Path) -> N
 
 def test_without_embeddings_it_says_where_to_ask_for_them(tmp_path: Path) -> None:
     np.save(tmp_path / "embeddings.npy", np.empty((0, 0), np.float32))
-    with pytest.raises(SystemExit, match=r"select.semantic: got a threshold below 1 and no embeddings, wanted an encoder in score.embedding"):
+    with pytest.raises(
+        SystemExit,
+        match=r"select.semantic: got a threshold below 1 and no embeddings, wanted an encoder in score.embedding",
+    ):
         same_meaning(ROWS, None, tmp_path / "embeddings.npy", select(semantic=0.9))

@@ -15,13 +15,18 @@ def anyone(later: np.ndarray, earlier: np.ndarray) -> np.ndarray:
     return np.ones(len(later), dtype=bool)
 
 
-def near(texts: list[str], tmp_path: Path, threshold: float = 0.75, window: int = 32, chunk: int = 2) -> list[tuple[int, int, float]]:
+def near(
+    texts: list[str], tmp_path: Path, threshold: float = 0.75, window: int = 32, chunk: int = 2
+) -> list[tuple[int, int, float]]:
     chunks = [pl.Series(texts[i : i + chunk], dtype=pl.String) for i in range(0, len(texts), chunk)]
     return near_duplicates(chunks, 3, threshold, window, tmp_path, anyone).rows()
 
 
 def by_all_pairs(texts: list[str], n: int, threshold: float) -> list[tuple[int, int, float]]:
-    sets = [{tuple(words[i : i + n]) for i in range(max(len(words) - n + 1, min(len(words), 1)))} for words in map(str.split, texts)]
+    sets = [
+        {tuple(words[i : i + n]) for i in range(max(len(words) - n + 1, min(len(words), 1)))}
+        for words in map(str.split, texts)
+    ]
     found, kept = [], []
     for i, mine in enumerate(sets):
         of = next((j for j in kept if mine and len(mine & sets[j]) / len(mine | sets[j]) >= threshold), None)
@@ -43,12 +48,19 @@ def test_a_jaccard_of_just_the_threshold_counts(tmp_path: Path) -> None:
 
 
 def test_nothing_is_dropped_for_being_near_to_a_dropped_text(tmp_path: Path) -> None:
-    chain = [TEN, "a b c d e f g h i x", "a b c d e f g h y x"]  # the third has 6 of 10 with the first, 7 of 9 with the second
+    chain = [
+        TEN,
+        "a b c d e f g h i x",
+        "a b c d e f g h y x",
+    ]  # the third has 6 of 10 with the first, 7 of 9 with the second
     assert near(chain, tmp_path) == [(1, 0, 7 / 9)]
 
 
 def test_equal_texts_short_ones_and_empty_ones(tmp_path: Path) -> None:
-    assert near(["yes", "no", "", "?", "Yes!", "yes no", "yes no", "yes no yes"], tmp_path) == [(4, 0, 1.0), (6, 5, 1.0)]
+    assert near(["yes", "no", "", "?", "Yes!", "yes no", "yes no", "yes no yes"], tmp_path) == [
+        (4, 0, 1.0),
+        (6, 5, 1.0),
+    ]
 
 
 @pytest.mark.parametrize("texts", [[], ["", "..."]])
@@ -68,12 +80,24 @@ def test_as_by_comparing_all_pairs(n: int, threshold: float, tmp_path: Path) -> 
         texts.append(" ".join(words))
     wanted = by_all_pairs(texts, n, threshold)
     assert len(wanted) > 10
-    assert near_duplicates([pl.Series(texts[:100]), pl.Series(texts[100:])], n, threshold, len(texts), tmp_path, anyone).rows() == wanted
-    assert near_within(pl.Series(texts), np.zeros(len(texts), dtype=np.int64), n, threshold, len(texts)).rows() == wanted
+    assert (
+        near_duplicates(
+            [pl.Series(texts[:100]), pl.Series(texts[100:])], n, threshold, len(texts), tmp_path, anyone
+        ).rows()
+        == wanted
+    )
+    assert (
+        near_within(pl.Series(texts), np.zeros(len(texts), dtype=np.int64), n, threshold, len(texts)).rows() == wanted
+    )
 
 
 def test_the_window_bounds_what_a_text_is_compared_with(tmp_path: Path) -> None:
-    texts = ["a b c p q r", "a b c s t u", "a b c d e f", "a b c d e f"]  # all meet at "a b c" too, a frequent one: it is in no prefix at 0.75
+    texts = [
+        "a b c p q r",
+        "a b c s t u",
+        "a b c d e f",
+        "a b c d e f",
+    ]  # all meet at "a b c" too, a frequent one: it is in no prefix at 0.75
     assert near(texts, tmp_path, threshold=0.75, window=1) == [(3, 2, 1.0)]
     assert near_within(pl.Series(texts), np.zeros(4, dtype=np.int64), 3, 0.75, window=2).rows() == []
 
@@ -89,7 +113,9 @@ def test_a_long_chain_is_resolved_by_turns() -> None:
 
 
 def test_the_evidence_is_the_first_kept_row() -> None:
-    edges = pl.DataFrame({"position": [1, 3, 3, 3], "of": [0, 2, 1, 0], "similarity": [0.9, 0.8, 0.95, 0.85]}, schema=SCHEMA)
+    edges = pl.DataFrame(
+        {"position": [1, 3, 3, 3], "of": [0, 2, 1, 0], "similarity": [0.9, 0.8, 0.95, 0.85]}, schema=SCHEMA
+    )
     assert resolve(edges, 4).rows() == [(1, 0, 0.9), (3, 0, 0.85)]
 
 

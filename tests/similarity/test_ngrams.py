@@ -8,7 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.similarity.ngrams import BLOCK, WORD, Sets, ngram_hashes, ngram_sets, num_common, overlap, repeated_share, shared, take, words
+from stages.similarity.ngrams import (
+    BLOCK,
+    WORD,
+    Sets,
+    ngram_hashes,
+    ngram_sets,
+    num_common,
+    overlap,
+    repeated_share,
+    shared,
+    take,
+    words,
+)
 
 
 def lists(*texts: str) -> pl.Series:

@@ -17,7 +17,11 @@ from tests.sampling.conftest import Served
 NUM_TRAIN, NUM_TEST, NUM_GUARD = 300, 40, 20
 SECRETS = {name: f"planted-{token_hex(16)}" for name in ("HF_TOKEN", "OPENAI_API_KEY")}
 # /bin/sh is what dvc takes where SHELL is unset, in CI for example
-ENVIRONMENT = os.environ | SECRETS | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1", "SHELL": "/bin/sh"}
+ENVIRONMENT = (
+    os.environ
+    | SECRETS
+    | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1", "SHELL": "/bin/sh"}
+)
 for name in ("DVC_ROOT", "DVC_STAGE", "PYTHONPATH"):
     ENVIRONMENT.pop(name, None)
 
@@ -42,9 +46,17 @@ def make_clone(folder: Path) -> Path:
     retention.write_text("".join([line for line in retention.open() if '"task": "math"' not in line][:NUM_GUARD]))
     apply_overrides(
         str(folder / "params.yaml"),
-        ["profiles.laptop.student-8b.train.num_epochs=1", "profiles.laptop.student-70b.train.num_epochs=1", "evaluate.num_resamples=1000"],
+        [
+            "profiles.laptop.student-8b.train.num_epochs=1",
+            "profiles.laptop.student-70b.train.num_epochs=1",
+            "evaluate.num_resamples=1000",
+        ],
     )
-    for command in (("init", "-q"), ("add", "-A"), ("-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "clone")):
+    for command in (
+        ("init", "-q"),
+        ("add", "-A"),
+        ("-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "clone"),
+    ):
         assert run(folder, "git", *command).returncode == 0
     return folder
 

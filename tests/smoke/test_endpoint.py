@@ -1,4 +1,5 @@
-"""`generate` against a real endpoint with faults: killed, twice at once, out of money, and nothing that tells the key."""
+"""`generate` against a real endpoint with faults: killed, twice at once, out of money, and nothing that tells the
+key."""
 
 import json
 import os
@@ -26,7 +27,11 @@ from tests.smoke.test_kill import wait_until
 
 NUM_PROMPTS, WINDOW = 10_000, 256
 COMPLETIONS = "data/completions/completions.parquet"
-ENDPOINT = ["profiles.laptop.teacher.engine=openai", "profiles.laptop.teacher.model=org/teacher", "sampling.timeout_seconds=1.5"]
+ENDPOINT = [
+    "profiles.laptop.teacher.engine=openai",
+    "profiles.laptop.teacher.model=org/teacher",
+    "sampling.timeout_seconds=1.5",
+]
 
 
 def make_folder(folder: Path, num_prompts: int = NUM_PROMPTS) -> Path:
@@ -38,13 +43,37 @@ def make_folder(folder: Path, num_prompts: int = NUM_PROMPTS) -> Path:
     with (folder / "data/prompts/train.jsonl").open("w") as file:
         for i in range(num_prompts):
             messages = {style: [{"role": "user", "content": f"question {i}"}] for style in ("plain", "cot")}
-            file.write(json.dumps({"id": f"p{i}", "task": "math", "reference": "1", "solution": "", "choices": [], "schemas": {}, "messages": messages}) + "\n")
+            file.write(
+                json.dumps(
+                    {
+                        "id": f"p{i}",
+                        "task": "math",
+                        "reference": "1",
+                        "solution": "",
+                        "choices": [],
+                        "schemas": {},
+                        "messages": messages,
+                    }
+                )
+                + "\n"
+            )
     return folder
 
 
 def generate(folder: Path, served: Served, ledger: Path | None = None) -> subprocess.Popen[str]:
-    environment = ENVIRONMENT | {"PYTHONPATH": str(ROOT), "DVC_ROOT": str(ledger or folder), "OPENAI_BASE_URL": served.address}
-    return subprocess.Popen([sys.executable, "-m", "stages.generate"], cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    environment = ENVIRONMENT | {
+        "PYTHONPATH": str(ROOT),
+        "DVC_ROOT": str(ledger or folder),
+        "OPENAI_BASE_URL": served.address,
+    }
+    return subprocess.Popen(
+        [sys.executable, "-m", "stages.generate"],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
 
 
 def wait_until_quiet(served: Served) -> None:
@@ -65,11 +94,15 @@ def kept_prompts(folder: Path) -> set[str]:
     model = Model("openai", "org/teacher", revision, "float32", 0.0, 0.0)
     asked = [Request("", "", (("user", f"question {i}"),), 0, 1, 64, 0.8, 1.0, 0) for i in range(NUM_PROMPTS)]
     prompts = {key(model, VERSION, request): request.messages[0][1] for request in asked}
-    return {prompts[k] for (k,) in sqlite3.connect(folder / ".potstill/ledger.sqlite").execute("SELECT key FROM replies")}
+    return {
+        prompts[k] for (k,) in sqlite3.connect(folder / ".potstill/ledger.sqlite").execute("SELECT key FROM replies")
+    }
 
 
 @pytest.mark.slow
-def test_killed_at_five_random_moments_it_asks_only_what_had_no_answer_and_ends_with_the_same_bytes(serve: Serve, tmp_path: Path) -> None:
+def test_killed_at_five_random_moments_it_asks_only_what_had_no_answer_and_ends_with_the_same_bytes(
+    serve: Serve, tmp_path: Path
+) -> None:
     whole = make_folder(tmp_path / "whole")
     with generate(whole, serve("--endings")) as process:
         assert process.wait() == 0, process.stdout and process.stdout.read()
@@ -87,7 +120,10 @@ def test_killed_at_five_random_moments_it_asks_only_what_had_no_answer_and_ends_
         assert not (folder / "data/completions").exists()
     with generate(folder, served) as process:
         assert process.wait() == 0, process.stdout and process.stdout.read()
-    print(f"seed {seed}: killed after {moments} answers; sent, but not yet read and kept: {[len(prompts) for prompts in unread]}")
+    print(
+        f"seed {seed}: killed after {moments} answers; sent, but not yet read and kept: "
+        f"{[len(prompts) for prompts in unread]}"
+    )
     assert completions(folder) == completions(whole)
     # only answers that were on their way when the process died are asked for again
     times = Counter(served.answered())
@@ -124,8 +160,14 @@ def test_when_one_of_two_runs_is_killed_the_other_asks_its_share(serve: Serve, t
 
 def test_a_dry_run_tells_the_cost_and_asks_nothing(tmp_path: Path) -> None:
     folder = make_folder(tmp_path / "dry")
-    apply_overrides(str(folder / "params.yaml"), ["profiles.laptop.teacher.prompt_price=3.0", "profiles.laptop.teacher.completion_price=15.0"])
-    environment = {name: value for name, value in os.environ.items() if name != "OPENAI_BASE_URL"} | {"PYTHONPATH": str(ROOT), "DVC_ROOT": str(folder)}
+    apply_overrides(
+        str(folder / "params.yaml"),
+        ["profiles.laptop.teacher.prompt_price=3.0", "profiles.laptop.teacher.completion_price=15.0"],
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "OPENAI_BASE_URL"} | {
+        "PYTHONPATH": str(ROOT),
+        "DVC_ROOT": str(folder),
+    }
     command = [sys.executable, "-m", "stages.generate", "--dry-run"]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
     # 128,890 characters of prompts in all; the first 1,000 stand for the rest

@@ -1,4 +1,5 @@
-"""Experiments of the whole graph with a real endpoint for their teacher: killed, two at once, and nothing that tells the key."""
+"""Experiments of the whole graph with a real endpoint for their teacher: killed, two at once, and nothing that tells
+the key."""
 
 import shutil
 import signal
@@ -31,7 +32,9 @@ def copy(clone: Path, tmp_path: Path) -> Path:
 def experiment(folder: Path, served: Served, name: str, *more: str) -> subprocess.Popen[str]:
     command = ["dvc", "exp", "run", "--temp", "-n", name, *more, "generate"]
     environment = ENVIRONMENT | {"OPENAI_BASE_URL": served.address}
-    return subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
 
 
 def test_experiments_killed_and_two_at_once_pay_once(copy: Path, serve: Serve) -> None:
@@ -66,7 +69,9 @@ def test_no_secret_is_in_any_file_or_log_whatever_fails(copy: Path, serve: Serve
         apply_overrides(str(copy / "params.yaml"), more)
         served = serve(*options)
         environment = ENVIRONMENT | {"OPENAI_BASE_URL": served.address}
-        done = subprocess.run(["dvc", "repro", "-s", "generate"], cwd=copy, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["dvc", "repro", "-s", "generate"], cwd=copy, env=environment, capture_output=True, text=True, check=False
+        )
         logs.append(done.stdout + done.stderr)
         assert done.returncode == code, logs[-1]
     assert "the key was refused: HTTP 401: as told to" in logs[0]

@@ -54,7 +54,8 @@ def set_params(clone: Path, *overrides: str) -> None:
 def test_the_first_run_ran_every_stage_and_asked_each_prompt_once(clone: Path) -> None:
     log = (clone / "first.log").read_text()
     assert set(re.findall(r"^Running stage '(.+)':$", log, re.MULTILINE)) == ALL
-    # the teacher answers train once and test in two styles; each of four others answers test in two styles; all answer the retention set
+    # the teacher answers train once and test in two styles; each of four others answers test in two styles; all answer
+    # the retention set
     assert num_asked(clone, "data/laptop/models/teacher") == NUM_TRAIN + 2 * NUM_TEST + NUM_GUARD
     assert num_asked(clone) == NUM_TRAIN + 5 * (2 * NUM_TEST + NUM_GUARD)
 
@@ -73,7 +74,10 @@ def test_running_the_cheap_stages_again_gives_the_same_bytes(clone: Path) -> Non
     [
         lambda clone: edit(clone, "README.md", new="\nmore\n"),
         lambda clone: edit(clone, "tests/tasks/test_math_number.py"),
-        lambda clone: (set_params(clone, "profiles.llama.teacher.revision=0000"), set_dataset(clone, "gsm8k", "licence=other")),
+        lambda clone: (
+            set_params(clone, "profiles.llama.teacher.revision=0000"),
+            set_dataset(clone, "gsm8k", "licence=other"),
+        ),
     ],
     ids=["README", "tests", "unselected profile and data set"],
 )
@@ -197,7 +201,15 @@ def test_a_review_shows_the_change_and_every_plot(restored: Path) -> None:
     review = restored / "review"
     assert "| evaluate.confidence | 0.95 | 0.9 |" in (review / "review.md").read_text()
     pictures = {path.name: path.read_bytes() for path in review.glob("*.png")}
-    assert set(pictures) == {"arms.png", "cost.png", "waterfall.png", "train-8b.png", "train-70b.png", "validation-8b.png", "validation-70b.png"}
+    assert set(pictures) == {
+        "arms.png",
+        "cost.png",
+        "waterfall.png",
+        "train-8b.png",
+        "train-70b.png",
+        "validation-8b.png",
+        "validation-70b.png",
+    }
     assert all(content.startswith(b"\x89PNG") for content in pictures.values())
     assert run(restored, "git", "status", "--porcelain", "review").stdout == ""
 

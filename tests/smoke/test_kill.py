@@ -1,4 +1,5 @@
-"""kill -9 in the middle of a stage: nothing answered is asked again, and the bytes are those of an uninterrupted run."""
+"""kill -9 in the middle of a stage: nothing answered is asked again, and the bytes are those of an uninterrupted
+run."""
 
 import hashlib
 import shutil
@@ -52,7 +53,9 @@ def copy(clone: Path, tmp_path: Path) -> Path:
 
 def start(folder: Path, *command: str, **more: str) -> subprocess.Popen[str]:
     environment = ENVIRONMENT | {"DVC_ROOT": str(folder)} | more
-    return subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
 
 
 def test_generate_goes_on_where_it_was_killed(copy: Path) -> None:
@@ -75,12 +78,17 @@ def test_generate_goes_on_where_it_was_killed(copy: Path) -> None:
 def test_train_killed_at_three_moments_ends_with_the_same_bytes(copy: Path) -> None:
     student = copy / "models/8b"
     reports = ("metrics/train-8b.*", "metrics/validation-8b.csv")
-    whole, metrics = digests(student), {path.name: path.read_bytes() for report in reports for path in copy.glob(report)}
+    whole, metrics = (
+        digests(student),
+        {path.name: path.read_bytes() for report in reports for path in copy.glob(report)},
+    )
     shutil.rmtree(student)
     checkpoints = copy / ".potstill/checkpoints"
     moments = (
         lambda: any(checkpoints.glob("*/checkpoint-3/whole.json")),
-        lambda: any(not (folder / "whole.json").exists() for folder in checkpoints.glob("*/checkpoint-9")),  # while it is written
+        lambda: any(
+            not (folder / "whole.json").exists() for folder in checkpoints.glob("*/checkpoint-9")
+        ),  # while it is written
         (student / "model.safetensors").exists,  # before it was looked at
     )
     for moment in moments:

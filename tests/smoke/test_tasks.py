@@ -1,4 +1,5 @@
-"""Every task through all stages in the laptop profile, with few rows; the stages run in this process, which spares importing torch ten times."""
+"""Every task through all stages in the laptop profile, with few rows; the stages run in this process, which spares
+importing torch ten times."""
 
 import csv
 import json
@@ -28,7 +29,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "data/retention").mkdir(parents=True)
     (tmp_path / "data/laptop").symlink_to(ROOT / "data/laptop")
     retention = (ROOT / "data/retention/laptop.jsonl").open().readlines()
-    (tmp_path / "data/retention/laptop.jsonl").write_text("".join(retention[::30]))  # four questions of each of three tasks
+    (tmp_path / "data/retention/laptop.jsonl").write_text(
+        "".join(retention[::30])
+    )  # four questions of each of three tasks
     copy_settings(tmp_path)
     return tmp_path
 
@@ -38,7 +41,9 @@ def run_all(folder: Path, task: str, monkeypatch: pytest.MonkeyPatch) -> dict[st
     rows = folder / f"data/sets/laptop-{task}/rows"
     rows.mkdir(parents=True)
     for split, count in NUM_ROWS.items():
-        (rows / f"{split}.jsonl").write_text("".join((ROOT / f"data/sets/laptop-{task}/rows/{split}.jsonl").open().readlines()[:count]))
+        (rows / f"{split}.jsonl").write_text(
+            "".join((ROOT / f"data/sets/laptop-{task}/rows/{split}.jsonl").open().readlines()[:count])
+        )
     apply_overrides(
         str(folder / "params.yaml"),
         [
@@ -59,14 +64,23 @@ def run_all(folder: Path, task: str, monkeypatch: pytest.MonkeyPatch) -> dict[st
 def test_the_whole_graph(task: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     report = run_all(folder, task, monkeypatch)
     assert (report["task"], report["rows"]) == (task, NUM_ROWS["test"])
-    styles = {"nli": ["plain", "cot"], "qa": ["plain", "cot"], "summarization": ["plain", "cod"], "conversation": ["plain"]}[task]
+    styles = {
+        "nli": ["plain", "cot"],
+        "qa": ["plain", "cot"],
+        "summarization": ["plain", "cod"],
+        "conversation": ["plain"],
+    }[task]
     assert list(report["teacher"]) == styles
     counts = json.loads((folder / "metrics/filter.json").read_text())["filter"]
     assert counts["rows"] == NUM_ROWS["train"] == counts["passed"] + sum(counts["rejected"].values())
     cells = list(csv.DictReader((folder / "metrics/confusion.csv").open()))
     measures = {"nli": "accuracy", "qa": "accuracy", "summarization": "entity_density", "conversation": "chrf"}
     assert report["measure"] == measures[task]
-    of_teacher = next(arm for arm in report["arms"] if (arm["model"] == "teacher" and arm["style"] != "plain") or task == "conversation")
+    of_teacher = next(
+        arm
+        for arm in report["arms"]
+        if (arm["model"] == "teacher" and arm["style"] != "plain") or task == "conversation"
+    )
     if task in ("nli", "qa"):
         assert sum(int(cell["rows"]) for cell in cells if cell["arm"] == "teacher plain") == NUM_ROWS["test"]
         assert 0 < report["random"] < 1

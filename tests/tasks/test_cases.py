@@ -11,7 +11,12 @@ from stages.tasks.answers.table import TASKS
 
 FOLDER = Path(__file__).parent
 FILES = {task: FOLDER / f"{task}.jsonl" for task in TASKS}
-CASES = [(task, number, json.loads(line)) for task, file in FILES.items() if file.exists() for number, line in enumerate(file.open(encoding="utf-8"), 1)]
+CASES = [
+    (task, number, json.loads(line))
+    for task, file in FILES.items()
+    if file.exists()
+    for number, line in enumerate(file.open(encoding="utf-8"), 1)
+]
 
 
 @pytest.mark.parametrize(("task", "number", "case"), CASES, ids=[f"{task}-{number}" for task, number, _ in CASES])
@@ -25,5 +30,8 @@ def test_case(task: str, number: int, case: dict[str, Any]) -> None:
 def test_there_are_at_least_sixty_cases_and_no_reply_twice(task: str) -> None:
     cases = [case for name, _, case in CASES if name == task]
     assert len(cases) >= 60, f"tests/tasks/{task}.jsonl has {len(cases)} lines"
-    seen = [json.dumps({key: value for key, value in case.items() if key not in ("why", "answer")}, sort_keys=True) for case in cases]
+    seen = [
+        json.dumps({key: value for key, value in case.items() if key not in ("why", "answer")}, sort_keys=True)
+        for case in cases
+    ]
     assert len(set(seen)) == len(seen)

@@ -86,7 +86,10 @@ def test_right_is_equal_value_not_equal_text() -> None:
     assert not is_right("19", "20", [])
 
 
-@pytest.mark.parametrize(("reference", "ok"), [("18", True), ("1,000", True), ("-2.5", True), ("3/4", True), ("$5", True), ("five", False), ("", False)])
+@pytest.mark.parametrize(
+    ("reference", "ok"),
+    [("18", True), ("1,000", True), ("-2.5", True), ("3/4", True), ("$5", True), ("five", False), ("", False)],
+)
 def test_a_reference_must_be_a_number(reference: str, ok: bool) -> None:
     assert (reference_problem(reference, {}) is None) == ok
 

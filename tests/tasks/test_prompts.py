@@ -44,7 +44,9 @@ def test_the_rich_wording_of_short_answers_limits_the_reasoning(task: str) -> No
 
 def test_the_terse_wording_of_math_is_what_the_laptop_models_learnt() -> None:
     assert TASKS["math"].instruction("plain", "terse", "####", LIMITS) == "Give the answer after ####."
-    assert TASKS["math"].instruction("cot", "terse", "####", LIMITS) == "Think step by step. Give the answer after ####."
+    assert (
+        TASKS["math"].instruction("cot", "terse", "####", LIMITS) == "Think step by step. Give the answer after ####."
+    )
 
 
 def test_a_chain_of_density_names_its_length_and_number() -> None:
@@ -70,7 +72,12 @@ def test_a_row_is_one_turn_of_the_user(task: str, text: str) -> None:
 @pytest.mark.parametrize(
     "messages",
     [
-        [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}, {"role": "user", "content": "c"}, {"role": "assistant", "content": "d"}],
+        [
+            {"role": "user", "content": "a"},
+            {"role": "assistant", "content": "b"},
+            {"role": "user", "content": "c"},
+            {"role": "assistant", "content": "d"},
+        ],
         [
             {"from": "human", "value": "a"},
             {"from": "gpt", "value": "b"},
@@ -99,7 +106,9 @@ def test_what_is_no_conversation_is_refused(messages: Any) -> None:
 
 
 def test_schemas_are_json_and_name_the_allowed_answers() -> None:
-    schemas = {(task, style): TASKS[task].schema(style, FIELDS[task]) for task in FIELDS for style in TASKS[task].STYLES}
+    schemas = {
+        (task, style): TASKS[task].schema(style, FIELDS[task]) for task in FIELDS for style in TASKS[task].STYLES
+    }
     json.dumps(list(schemas.values()))
     assert schemas["nli", "plain"]["properties"]["answer"] == {"enum": ["entailment", "neutral", "contradiction"]}  # pyright: ignore[reportOptionalSubscript]
     assert schemas["qa", "cot"]["properties"]["answer"] == {"enum": ["A", "B"]}  # pyright: ignore[reportOptionalSubscript]

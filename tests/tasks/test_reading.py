@@ -41,7 +41,9 @@ def label_is_there(answer: str, text: str) -> bool:
 
 
 def choice_is_there(answer: str, text: str) -> bool:
-    return bool(re.search(rf"(?<![^\W_]){answer}(?![^\W_])", text, re.IGNORECASE)) or in_words(CHOICES["ABCDE".index(answer)], text)
+    return bool(re.search(rf"(?<![^\W_]){answer}(?![^\W_])", text, re.IGNORECASE)) or in_words(
+        CHOICES["ABCDE".index(answer)], text
+    )
 
 
 def number_is_there(answer: str, text: str) -> bool:
@@ -66,11 +68,21 @@ IS_THERE: dict[str, Callable[[str, str], bool]] = {
 
 def unescaped(text: str) -> str:
     """JSON's escapes written out, so that "\\u0042" counts as the letter it is."""
-    return re.sub(r"\\u([0-9a-fA-F]{4})", lambda match: chr(int(match[1], 16)), text).replace("\\n", "\n").replace('\\"', '"').replace("\\\\", "\\")
+    return (
+        re.sub(r"\\u([0-9a-fA-F]{4})", lambda match: chr(int(match[1], 16)), text)
+        .replace("\\n", "\n")
+        .replace('\\"', '"')
+        .replace("\\\\", "\\")
+    )
 
 
 @settings(max_examples=1500, deadline=None, derandomize=True)
-@given(text=replies, answer_format=st.sampled_from(["json", "####", "A:"]), style=st.sampled_from(["plain", "cot"]), bare_number=st.booleans())
+@given(
+    text=replies,
+    answer_format=st.sampled_from(["json", "####", "A:"]),
+    style=st.sampled_from(["plain", "cot"]),
+    bare_number=st.booleans(),
+)
 def test_reading_never_raises_and_never_invents(text: str, answer_format: str, style: str, bare_number: bool) -> None:
     assume(not re.search(r"\\u00[0189]", text))  # json-repair may leave the escape of a control character half undone
     for name, is_there in IS_THERE.items():

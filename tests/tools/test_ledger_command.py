@@ -19,7 +19,9 @@ STUDENT = Model("vllm", "models/8b", "abc", "auto", None, None)
 
 def command(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
     environment = {"PYTHONPATH": str(ROOT), "DVC_ROOT": str(root), "PATH": ""}
-    return subprocess.run([sys.executable, "-m", "tools.ledger", *words], env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [sys.executable, "-m", "tools.ledger", *words], env=environment, capture_output=True, text=True, check=False
+    )
 
 
 def key(number: int) -> bytes:
@@ -30,7 +32,13 @@ def key(number: int) -> bytes:
 def root(tmp_path: Path) -> Path:
     """Two replies of the teacher at 1 and 2 for a million tokens, one of a student."""
     ledger = Ledger(tmp_path / ".potstill/ledger.sqlite")
-    ledger.put(TEACHER, [(key(1), Reply("one", "stop", 1_000_000, 500_000, "", "org/teacher fp")), (key(2), Reply("zwölf\n", "length", 3, 64, "", ""))])
+    ledger.put(
+        TEACHER,
+        [
+            (key(1), Reply("one", "stop", 1_000_000, 500_000, "", "org/teacher fp")),
+            (key(2), Reply("zwölf\n", "length", 3, 64, "", "")),
+        ],
+    )
     ledger.put(STUDENT, [(key(3), Reply("three", "stop", 5, 6, "", ""))])
     ledger.close()
     return tmp_path
@@ -73,7 +81,12 @@ def test_an_export_is_taken_elsewhere_once_and_whole(root: Path, tmp_path: Path)
     assert file.read_bytes() == first, "the same bytes, so that DVC sees no change"
     assert command(other, "import", str(file)).stdout == f"2 replies in {file}, 2 of them new here\n"
     assert command(other, "import", str(file)).stdout == f"2 replies in {file}, 0 of them new here\n"
-    rows = [sqlite3.connect(folder / ".potstill/ledger.sqlite").execute("SELECT * FROM replies WHERE key < ?", [key(3)]).fetchall() for folder in (root, other)]
+    rows = [
+        sqlite3.connect(folder / ".potstill/ledger.sqlite")
+        .execute("SELECT * FROM replies WHERE key < ?", [key(3)])
+        .fetchall()
+        for folder in (root, other)
+    ]
     assert rows[0] == rows[1]
 
 
@@ -100,4 +113,7 @@ def test_bad_files_and_no_ledger_are_told_in_one_line(root: Path, tmp_path: Path
         done = command(root, *words)
         assert message in done.stderr
         assert "Traceback" not in done.stderr
-    assert "got no such file, wanted one: nothing has been asked in this checkout yet" in command(tmp_path / "empty", "list").stderr
+    assert (
+        "got no such file, wanted one: nothing has been asked in this checkout yet"
+        in command(tmp_path / "empty", "list").stderr
+    )

@@ -6,9 +6,9 @@ from tools.review import leaves, metric_row, table
 def test_leaves_are_named_below_their_file_and_sorted() -> None:
     diff = {
         "metrics/b.json": {"8b.plain": {"old": 0.3, "new": 0.884, "diff": 0.584}},
-        "metrics/a.json": {"filter.kept": {"old": 1844, "new": 3541, "diff": 1697}},
+        "metrics/a.json": {"filter.passed": {"old": 1844, "new": 3541, "diff": 1697}},
     }
-    assert [name for name, _ in leaves(diff, "old")] == ["filter.kept", "8b.plain"]
+    assert [name for name, _ in leaves(diff, "old")] == ["filter.passed", "8b.plain"]
 
 
 def test_a_change_is_signed_and_a_new_metric_has_none() -> None:

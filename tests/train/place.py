@@ -22,12 +22,17 @@ def examples(count: int) -> list[dict[str, Any]]:
     rows = []
     for n in range(count):
         words = " and again".join([f"{n} + 7 = {n + 7}"] * (1 + n % 3))
-        prompt = [{"role": "system", "content": "Give the answer after ####."}, {"role": "user", "content": f"{n} + 7 = ?"}]
+        prompt = [
+            {"role": "system", "content": "Give the answer after ####."},
+            {"role": "user", "content": f"{n} + 7 = ?"},
+        ]
         rows.append({"prompt": prompt, "completion": [{"role": "assistant", "content": f"{words}. #### {n + 7}"}]})
     return rows
 
 
-def make(folder: Path, rows: list[dict[str, Any]], validation: list[dict[str, Any]], *overrides: str, **parallelism: Any) -> Path:
+def make(
+    folder: Path, rows: list[dict[str, Any]], validation: list[dict[str, Any]], *overrides: str, **parallelism: Any
+) -> Path:
     """The folder with params.yaml changed, and with a parallelism where one is asked for."""
     shutil.copytree(BASE, folder / "data/laptop/models/base-8b")
     shutil.copy(ROOT / "params.yaml", folder)
@@ -48,7 +53,14 @@ def execute(folder: Path, **parallelism: Any) -> None:
 def start(folder: Path, **environment: str) -> subprocess.Popen[str]:
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     whole = os.environ | {"PYTHONPATH": str(ROOT), "PATH": path, "DVC_ROOT": str(folder)} | environment
-    return subprocess.Popen([sys.executable, "-m", "stages.train", "8b"], cwd=folder, env=whole, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return subprocess.Popen(
+        [sys.executable, "-m", "stages.train", "8b"],
+        cwd=folder,
+        env=whole,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
 
 
 def run(folder: Path, **environment: str) -> tuple[int, str]:

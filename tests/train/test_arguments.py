@@ -7,7 +7,14 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from stages.train.arguments import accumulation, launch_command, needs_launcher, to_lora_config, to_model_arguments, to_sft_config
+from stages.train.arguments import (
+    accumulation,
+    launch_command,
+    needs_launcher,
+    to_lora_config,
+    to_model_arguments,
+    to_sft_config,
+)
 from stages.train.parallelism import Parallelism
 from stages.train.params import Params, load
 from tests.architecture.closure import ROOT
@@ -32,7 +39,10 @@ def options(params: Params, chosen: Parallelism) -> dict[str, str]:
     command = launch_command("8b", params, chosen, Path("parallelism.json"), 29500)
     assert command[-4:] == ["-m", "stages.train.worker", "8b", "parallelism.json"]
     words = command[3:-4]
-    pairs = [(word, words[i + 1] if i + 1 < len(words) and not words[i + 1].startswith("--") else "") for i, word in enumerate(words)]
+    pairs = [
+        (word, words[i + 1] if i + 1 < len(words) and not words[i + 1].startswith("--") else "")
+        for i, word in enumerate(words)
+    ]
     return {word: value for word, value in pairs if word.startswith("--")}
 
 
@@ -59,7 +69,10 @@ def test_without_zero_it_is_torchrun(params: Params) -> None:
 def test_zero_3_with_everything(params: Params, tmp_path: Path) -> None:
     hosts = tmp_path / "hosts"
     hosts.write_text("first slots=8\n\n# none\nsecond slots=8\n")
-    found = options(params, parallelism(num_processes=16, zero=3, offload_optimizer=True, offload_parameters=True, hostfile=str(hosts)))
+    found = options(
+        params,
+        parallelism(num_processes=16, zero=3, offload_optimizer=True, offload_parameters=True, hostfile=str(hosts)),
+    )
     assert {name: found[name] for name in found if "offload" in name or "zero" in name} == {
         "--zero_stage": "3",
         "--offload_optimizer_device": "cpu",
@@ -68,7 +81,11 @@ def test_zero_3_with_everything(params: Params, tmp_path: Path) -> None:
         "--zero3_save_16bit_model": "true",
     }
     assert (found["--gradient_clipping"], found["--gradient_accumulation_steps"]) == ("1.0", "1")
-    assert (found["--num_machines"], found["--deepspeed_hostfile"], found["--deepspeed_multinode_launcher"]) == ("2", str(hosts), "pdsh")
+    assert (found["--num_machines"], found["--deepspeed_hostfile"], found["--deepspeed_multinode_launcher"]) == (
+        "2",
+        str(hosts),
+        "pdsh",
+    )
 
 
 def test_full_weights_are_kept_in_float32_unless_deepspeed_keeps_them(params: Params) -> None:
@@ -90,7 +107,9 @@ def test_lora_trains_rank_8_on_q_and_v_alone(params: Params, dora: bool) -> None
     from peft import get_peft_model
 
     base: Any = AutoModelForCausalLM.from_pretrained("data/laptop/models/base-8b")
-    model = get_peft_model(base, to_lora_config(changed(params, lora=params.profile.lora.model_copy(update={"dora": dora}))))
+    model = get_peft_model(
+        base, to_lora_config(changed(params, lora=params.profile.lora.model_copy(update={"dora": dora})))
+    )
     trained = {name: p.numel() for name, p in model.named_parameters() if p.requires_grad}
     # 3 layers, hidden 64; q_proj and v_proj are 64 to 2 heads of 32, so A and B have 8 * 64 each, and a magnitude for each output
     assert all("q_proj.lora" in name or "v_proj.lora" in name for name in trained)
@@ -100,7 +119,11 @@ def test_lora_trains_rank_8_on_q_and_v_alone(params: Params, dora: bool) -> None
 def test_the_trainer_is_told_the_parallelism(params: Params, tmp_path: Path) -> None:
     params = changed(params, precision="float32", batch_size=16)
     config = to_sft_config(params, parallelism(checkpointing=True), tmp_path, True, steps_per_epoch=10, validate=True)
-    assert (config.per_device_train_batch_size, config.gradient_accumulation_steps, config.gradient_checkpointing) == (4, 4, True)
+    assert (config.per_device_train_batch_size, config.gradient_accumulation_steps, config.gradient_checkpointing) == (
+        4,
+        4,
+        True,
+    )
     assert (config.eval_steps, config.save_strategy, config.load_best_model_at_end) == (10, "best", True)
     last = params.model_copy(update={"train": params.train.model_copy(update={"keep": "last", "evals_per_epoch": 4})})
     config = to_sft_config(last, parallelism(), tmp_path, True, steps_per_epoch=10, validate=True)

@@ -61,7 +61,8 @@ def test_an_abandoned_training_is_named_with_what_differs(data: Path) -> None:
     params = load("8b")
     now = decisive(params, [data])
     begun = {
-        "8b-1": now | {"parameters": now["parameters"] | {"train.seed": 2}, "versions": now["versions"] | {"trl": None}},
+        "8b-1": now
+        | {"parameters": now["parameters"] | {"train.seed": 2}, "versions": now["versions"] | {"trl": None}},
         "8b-2": now | {"data": {data.name: "other"}, "code": now["code"] | {"added.py": "0"}},
         "70b-3": now,
     }
@@ -76,7 +77,9 @@ def test_an_abandoned_training_is_named_with_what_differs(data: Path) -> None:
         "this one starts anew, and that folder may be removed unless a training still runs in it"
     )
     assert "8b-2 holds an unfinished training that differs in data (train.jsonl) and code (added.py): " in second
-    assert "8b-4 holds an unfinished training that differs in code: " in third, "older code, which wrote no decides.json"
+    assert "8b-4 holds an unfinished training that differs in code: " in third, (
+        "older code, which wrote no decides.json"
+    )
 
 
 def test_what_is_half_written_does_not_count(tmp_path: Path) -> None:
@@ -106,5 +109,8 @@ def test_deepspeed_checkpoints_fit_their_own_processes_alone(tmp_path: Path) -> 
     fits(written(4, 2), wanted, "8b")
     fits(written(8, 0), wanted.model_copy(update={"zero": 0}), "8b")  # whole weights and states fit any number
     for num_processes, zero in ((8, 2), (4, 3), (4, 0)):
-        with pytest.raises(SystemExit, match=f"was written by {num_processes} processes with ZeRO-{zero}, wanted 4 with ZeRO-2: set num_processes and zero"):
+        with pytest.raises(
+            SystemExit,
+            match=f"was written by {num_processes} processes with ZeRO-{zero}, wanted 4 with ZeRO-2: set num_processes and zero",
+        ):
             fits(written(num_processes, zero), wanted, "8b")

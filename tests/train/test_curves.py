@@ -7,7 +7,13 @@ import pytest
 
 from stages.train.curves import loss_curve, validation_curve, write
 
-HISTORY = [{"step": 1, "loss": 4.0}, {"step": 2, "loss": 2.0}, {"step": 2, "eval_loss": 9.0}, {"step": 3, "loss": 1.0}, {"step": 3, "eval_loss": 8.0}]
+HISTORY = [
+    {"step": 1, "loss": 4.0},
+    {"step": 2, "loss": 2.0},
+    {"step": 2, "eval_loss": 9.0},
+    {"step": 3, "loss": 1.0},
+    {"step": 3, "eval_loss": 8.0},
+]
 
 
 def test_the_curve_is_the_mean_of_its_steps() -> None:

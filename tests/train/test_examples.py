@@ -16,7 +16,11 @@ ROW = {
     "completion": [{"role": "assistant", "content": "12 + 7 = 19. #### 19"}],
 }
 MULTI = {
-    "prompt": [{"role": "user", "content": "1 + 1 = ?"}, {"role": "assistant", "content": "2"}, {"role": "user", "content": "And 1 more?"}],
+    "prompt": [
+        {"role": "user", "content": "1 + 1 = ?"},
+        {"role": "assistant", "content": "2"},
+        {"role": "user", "content": "And 1 more?"},
+    ],
     "completion": [{"role": "assistant", "content": "3"}],
 }
 
@@ -44,7 +48,10 @@ def test_a_batch_gets_the_ids_that_each_row_gets_alone(base: str) -> None:
     tokenizer: Any = AutoTokenizer.from_pretrained(BASE.with_name(base))
     odd = ["", " ", "\n\n", "<|eot_id|>", "Ünï¢ödé 漢字 🙂", "a" * 300, "12 + 7 = 19\t#### 19 "]
     system, _ = ROW["prompt"]
-    some = [{"prompt": [system, {"role": "user", "content": text}], "completion": [{"role": "assistant", "content": text}]} for text in odd]
+    some = [
+        {"prompt": [system, {"role": "user", "content": text}], "completion": [{"role": "assistant", "content": text}]}
+        for text in odd
+    ]
     rows = [ROW, MULTI, *some, *examples(48), {"prompt": MULTI["prompt"], "completion": ROW["completion"]}]
     assert list(tokenize(rows, tokenizer)) == [row_by_row(row, tokenizer) for row in rows]
 

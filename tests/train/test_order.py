@@ -26,7 +26,9 @@ def test_every_number_of_processes_learns_the_same_rows_in_a_step() -> None:
         passes = batch // (processes * rows_in_pass)
         for step in range(-(-num_rows // batch)):
             learnt = [row for shard in shards for rows in shard[step * passes : (step + 1) * passes] for row in rows]
-            assert sorted(row for row in learnt if row < num_rows) == sorted(rows_of_step(2 * 5 + step + 1, num_rows, batch, 5))
+            assert sorted(row for row in learnt if row < num_rows) == sorted(
+                rows_of_step(2 * 5 + step + 1, num_rows, batch, 5)
+            )
 
 
 def test_an_epoch_is_filled_up_with_the_row_that_teaches_nothing() -> None:

@@ -14,7 +14,9 @@ from tests.architecture.closure import ROOT
 from tools.plan.candidates import on_cpu
 
 END = 9
-A100 = preflight.Machine((8, 0), 8, 10**12, frozenset({"deepspeed", "flash_attn", "liger_kernel", "bitsandbytes"}), has_compiler=True)
+A100 = preflight.Machine(
+    (8, 0), 8, 10**12, frozenset({"deepspeed", "flash_attn", "liger_kernel", "bitsandbytes"}), has_compiler=True
+)
 CPU = preflight.Machine(None, 0, 10**12, frozenset({"deepspeed"}), has_compiler=True)
 ROW = {"prompt": [{"role": "user", "content": "1 + 1 = ?"}], "completion": [{"role": "assistant", "content": "2"}]}
 
@@ -49,7 +51,9 @@ def test_a_whole_mask_passes() -> None:
 
 def test_an_empty_mask_is_refused() -> None:
     with pytest.raises(SystemExit, match=r"train-8b: line 1002 of data/selected/train.jsonl has an empty loss mask"):
-        preflight.loss_mask([Tokens([1, END], [IGNORED, END]), Tokens([1, END], [IGNORED, IGNORED])], "train", 1001, {END}, "8b")
+        preflight.loss_mask(
+            [Tokens([1, END], [IGNORED, END]), Tokens([1, END], [IGNORED, IGNORED])], "train", 1001, {END}, "8b"
+        )
 
 
 def test_a_masked_end_token_is_refused() -> None:
@@ -73,7 +77,10 @@ def test_a_template_that_serves_another_prompt_is_refused() -> None:
 
 def test_too_few_examples_for_a_step_are_refused(params: Params) -> None:
     preflight.one_step(64, params, "8b")
-    with pytest.raises(SystemExit, match="train-8b: got 63 examples, wanted at least one step of 64; make more examples, or lower batch_size"):
+    with pytest.raises(
+        SystemExit,
+        match="train-8b: got 63 examples, wanted at least one step of 64; make more examples, or lower batch_size",
+    ):
         preflight.one_step(63, params, "8b")
     with pytest.raises(SystemExit, match="got 63 packed rows"):
         preflight.one_step(63, with_profile(params, packing=True), "8b")
@@ -81,7 +88,10 @@ def test_too_few_examples_for_a_step_are_refused(params: Params) -> None:
 
 def test_a_full_disk_is_refused(tmp_path: Path) -> None:
     preflight.disk_space(1e9, A100._replace(free_bytes=3 * 10**9), tmp_path, "8b")
-    with pytest.raises(SystemExit, match=r"train-8b: got 2.9 GB free at .*, wanted 3.0 GB for 3 checkpoints; free some, or link .potstill/checkpoints"):
+    with pytest.raises(
+        SystemExit,
+        match=r"train-8b: got 2.9 GB free at .*, wanted 3.0 GB for 3 checkpoints; free some, or link .potstill/checkpoints",
+    ):
         preflight.disk_space(1e9, A100._replace(free_bytes=29 * 10**8), tmp_path, "8b")
 
 
@@ -97,8 +107,18 @@ def test_a_checkpoint_holds_16_bytes_a_trained_parameter(monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("changes", "asked", "machine", "message"),
     [
-        ({}, {}, A100._replace(capability=(7, 0)), r"GPUs of CUDA capability \(7, 0\) have no bfloat16, wanted \(8, 0\) or later: set precision: float32"),
-        ({}, {"attention": "flash_attention_2"}, A100._replace(packages=frozenset()), "want flash_attn, which is not installed"),
+        (
+            {},
+            {},
+            A100._replace(capability=(7, 0)),
+            r"GPUs of CUDA capability \(7, 0\) have no bfloat16, wanted \(8, 0\) or later: set precision: float32",
+        ),
+        (
+            {},
+            {"attention": "flash_attention_2"},
+            A100._replace(packages=frozenset()),
+            "want flash_attn, which is not installed",
+        ),
         (
             {"precision": "float32"},
             {"attention": "flash_attention_2"},
@@ -106,13 +126,33 @@ def test_a_checkpoint_holds_16_bytes_a_trained_parameter(monkeypatch: pytest.Mon
             r"FlashAttention-2 needs a GPU of CUDA capability \(8, 0\) or later and",
         ),
         ({}, {"attention": "flash_attention_2"}, CPU._replace(packages=A100.packages), "FlashAttention-2 needs a GPU"),
-        ({}, {"zero": 2}, A100._replace(packages=frozenset()), r"want deepspeed, which is not installed: install it \(pip install -e '.\[gpu\]'\)"),
+        (
+            {},
+            {"zero": 2},
+            A100._replace(packages=frozenset()),
+            r"want deepspeed, which is not installed: install it \(pip install -e '.\[gpu\]'\)",
+        ),
         ({}, {"liger": True}, CPU, "want liger_kernel, which is not installed"),
-        ({}, {"num_processes": 3, "rows_per_device": 2}, A100, "batch_size is 64, which 3 processes of 2 rows cannot share evenly: change batch_size"),
+        (
+            {},
+            {"num_processes": 3, "rows_per_device": 2},
+            A100,
+            "batch_size is 64, which 3 processes of 2 rows cannot share evenly: change batch_size",
+        ),
         ({}, {"num_processes": 16}, A100, "got 8 GPUs, wanted 16, one for each process: set num_processes"),
         ({}, {"offload_optimizer": True}, A100, "offload and several machines need ZeRO, got zero 0: set zero"),
-        ({}, {"zero": 2, "offload_optimizer": True, "offload_parameters": True}, A100, "only ZeRO-3 can offload weights, got zero 2: set zero to 3"),
-        ({}, {"zero": 2}, CPU._replace(has_compiler=False), r"DeepSpeed on a CPU compiles its parts, and there is no g\+\+: install it"),
+        (
+            {},
+            {"zero": 2, "offload_optimizer": True, "offload_parameters": True},
+            A100,
+            "only ZeRO-3 can offload weights, got zero 2: set zero to 3",
+        ),
+        (
+            {},
+            {"zero": 2},
+            CPU._replace(has_compiler=False),
+            r"DeepSpeed on a CPU compiles its parts, and there is no g\+\+: install it",
+        ),
     ],
 )
 def test_what_the_machine_cannot_execute_is_refused(
@@ -120,7 +160,9 @@ def test_what_the_machine_cannot_execute_is_refused(
 ) -> None:
     with pytest.raises(SystemExit, match=f"^train-8b: .*{message}") as refused:
         preflight.machine(with_profile(params, **changes), parallelism(**asked), machine, "8b")
-    assert str(refused.value).endswith("or let `python -m tools.plan 8b --write` write .potstill/parallelism-8b.json anew")
+    assert str(refused.value).endswith(
+        "or let `python -m tools.plan 8b --write` write .potstill/parallelism-8b.json anew"
+    )
 
 
 def test_quantized_weights_need_bitsandbytes_and_are_not_parted(params: Params) -> None:
@@ -132,5 +174,12 @@ def test_quantized_weights_need_bitsandbytes_and_are_not_parted(params: Params) 
 
 
 def test_what_the_machine_can_execute_passes(params: Params) -> None:
-    preflight.machine(params, parallelism(num_processes=8, zero=3, offload_optimizer=True, offload_parameters=True, attention="flash_attention_2"), A100, "8b")
+    preflight.machine(
+        params,
+        parallelism(
+            num_processes=8, zero=3, offload_optimizer=True, offload_parameters=True, attention="flash_attention_2"
+        ),
+        A100,
+        "8b",
+    )
     preflight.machine(params, parallelism(), preflight.look(ROOT), "8b")

@@ -46,7 +46,12 @@ def test_the_files_hold_the_examples_in_their_order(prepared: Prepared, tokenize
     assert arrow.head(folder, 99) == list(tokenize(ROWS[:40], tokenizer))
     validate = [example.labels for example in tokenize(ROWS[40:], tokenizer)]
     assert arrow.load(folder / "validation.arrow")["labels"][:] == validate
-    assert json.loads((folder / "counts.json").read_text()) == {"examples": 40, "truncated": 0, "emptied": 0, **NONE_OF_VALIDATION}
+    assert json.loads((folder / "counts.json").read_text()) == {
+        "examples": 40,
+        "truncated": 0,
+        "emptied": 0,
+        **NONE_OF_VALIDATION,
+    }
     assert not (folder / "packed.arrow").exists()
 
 
@@ -54,14 +59,21 @@ def test_what_is_cut_and_left_out_is_counted(prepared: Prepared) -> None:
     """Of three rows over 60 tokens two are prompts that leave nothing to learn."""
     rows = [*ROWS[:20], LONG_PROMPT, LONG_ANSWER, LONG_PROMPT, *ROWS[20:]]
     folder = prepared(rows, [], "train.overlong=truncate", f"{LAPTOP}.max_length=60")
-    assert json.loads((folder / "counts.json").read_text()) == {"examples": 51, "truncated": 3, "emptied": 2, **NONE_OF_VALIDATION}
+    assert json.loads((folder / "counts.json").read_text()) == {
+        "examples": 51,
+        "truncated": 3,
+        "emptied": 2,
+        **NONE_OF_VALIDATION,
+    }
     kept = arrow.head(folder, 99)
     assert len(kept) == 49
     assert len(kept[20].input_ids) == 60
 
 
 def test_a_row_to_validate_on_is_cut_only_where_params_say_so_and_counted(prepared: Prepared) -> None:
-    with pytest.raises(SystemExit, match="train-8b: 2 of 3 examples in data/selected/validation.jsonl have more than 60 tokens"):
+    with pytest.raises(
+        SystemExit, match="train-8b: 2 of 3 examples in data/selected/validation.jsonl have more than 60 tokens"
+    ):
         prepared(ROWS, [ROWS[0], LONG_PROMPT, LONG_ANSWER], f"{LAPTOP}.max_length=60")
 
 

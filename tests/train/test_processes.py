@@ -20,12 +20,20 @@ ROWS = examples(44)  # steps of 16, 16 and 4 of the 36 that are learnt from, so 
 METHODS = {"full": "model.safetensors", "lora": "adapter_model.safetensors"}
 TWO = {"num_processes": 2, "rows_per_device": 4}
 pytestmark = pytest.mark.slow
-needs_deepspeed = pytest.mark.skipif(not find_spec("deepspeed") or not shutil.which("g++"), reason="DeepSpeed is not installed, or there is no g++ for it")
+needs_deepspeed = pytest.mark.skipif(
+    not find_spec("deepspeed") or not shutil.which("g++"),
+    reason="DeepSpeed is not installed, or there is no g++ for it",
+)
 
 
 def place(folder: Path, method: str, **parallelism: Any) -> Path:
     return make(
-        folder, ROWS[:36], ROWS[36:], f"profiles.laptop.student-8b.train.method={method}", "profiles.laptop.student-8b.train.num_epochs=4", **parallelism
+        folder,
+        ROWS[:36],
+        ROWS[36:],
+        f"profiles.laptop.student-8b.train.method={method}",
+        "profiles.laptop.student-8b.train.num_epochs=4",
+        **parallelism,
     )
 
 
@@ -63,7 +71,11 @@ def kill_at_step(folder: Path, step: int, **environment: str) -> None:
     """Start the training, kill -9 the stage when the checkpoint of the step is whole, and see that no process of it stays."""
     with start(folder, POTSTILL_CHECKPOINT_SECONDS="0", **environment) as running:
         stage = psutil.Process(running.pid)
-        wait_until(lambda: list(folder.glob(f".potstill/checkpoints/*/checkpoint-{step}/whole.json")) or running.poll() is not None)
+        wait_until(
+            lambda: (
+                list(folder.glob(f".potstill/checkpoints/*/checkpoint-{step}/whole.json")) or running.poll() is not None
+            )
+        )
         children = stage.children(recursive=True)
         running.send_signal(signal.SIGKILL)
         _, alive = psutil.wait_procs(children, timeout=10)
@@ -118,14 +130,19 @@ def test_a_killed_training_does_not_go_on_under_other_code(alone: dict[str, Path
 
 @needs_deepspeed
 @pytest.mark.parametrize(("zero", "method"), [(2, "lora"), (3, "full")])
-def test_deepspeed_learns_the_same_and_goes_on_where_it_was_killed(zero: int, method: str, alone: dict[str, Path], tmp_path: Path) -> None:
+def test_deepspeed_learns_the_same_and_goes_on_where_it_was_killed(
+    zero: int, method: str, alone: dict[str, Path], tmp_path: Path
+) -> None:
     """The other stages and methods: benchmarks/zero.py."""
     folder = place(tmp_path, method, zero=zero, **TWO)
     kill_at_step(folder, 3)
     execute(folder, **TWO)
     code, printed = train_here(folder)
     assert code == 1
-    assert re.search(rf"train-8b: .* was written by 2 processes with ZeRO-{zero}, wanted 2 with ZeRO-0: set num_processes and zero in", printed)
+    assert re.search(
+        rf"train-8b: .* was written by 2 processes with ZeRO-{zero}, wanted 2 with ZeRO-0: set num_processes and zero in",
+        printed,
+    )
     execute(folder, zero=zero, **TWO)
     code, printed = train_here(folder)
     assert code == 0, printed
@@ -134,7 +151,12 @@ def test_deepspeed_learns_the_same_and_goes_on_where_it_was_killed(zero: int, me
 
 
 def test_a_worker_that_stops_says_why_last(tmp_path: Path) -> None:
-    folder = make(tmp_path, ROWS, [], "profiles.laptop.student-8b.train.learning_rate=30", "train.warmup_share=0.0", **TWO)
+    folder = make(
+        tmp_path, ROWS, [], "profiles.laptop.student-8b.train.learning_rate=30", "train.warmup_share=0.0", **TWO
+    )
     code, printed = train_here(folder)
     assert code == 1
-    assert re.match(r"train-8b: step \d+: the loss .* the last good checkpoint is none, none was written yet", printed.strip().splitlines()[-1])
+    assert re.match(
+        r"train-8b: step \d+: the loss .* the last good checkpoint is none, none was written yet",
+        printed.strip().splitlines()[-1],
+    )

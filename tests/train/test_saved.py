@@ -22,7 +22,9 @@ WEIGHTS = {"full": "model.safetensors", "lora": "adapter_model.safetensors"}
 
 def params_of(method: str, precision: str) -> Params:
     params = load("8b")
-    return params.model_copy(update={"profile": params.profile.model_copy(update={"method": method, "precision": precision})})
+    return params.model_copy(
+        update={"profile": params.profile.model_copy(update={"method": method, "precision": precision})}
+    )
 
 
 def student(method: str) -> Any:
@@ -30,7 +32,9 @@ def student(method: str) -> Any:
     torch.manual_seed(1)
     model: Any = AutoModelForCausalLM.from_pretrained(BASE, dtype=torch.float32)
     if method == "lora":
-        model = get_peft_model(model, LoraConfig(r=8, lora_alpha=16, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM"))
+        model = get_peft_model(
+            model, LoraConfig(r=8, lora_alpha=16, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM")
+        )
     for parameter in model.parameters():
         if parameter.requires_grad:
             parameter.data += 0.1 * torch.randn_like(parameter)
@@ -51,7 +55,10 @@ def test_what_was_trained_passes_and_what_was_lost_does_not(method: str, precisi
     saved.tensors(tmp_path, method, "8b")
     saved.answers_alike(tmp_path, params, EXAMPLE, expected, "8b")
     base: Any = AutoModelForCausalLM.from_pretrained(BASE, dtype=torch.float32)
-    with pytest.raises(SystemExit, match=r"train-8b: the student saved in .* answers otherwise than the trained one: [\d.]+ nats a token, at most"):
+    with pytest.raises(
+        SystemExit,
+        match=r"train-8b: the student saved in .* answers otherwise than the trained one: [\d.]+ nats a token, at most",
+    ):
         saved.answers_alike(tmp_path, params, EXAMPLE, saved.logits(base, EXAMPLE, "cpu"), "8b")
 
 
@@ -59,14 +66,20 @@ def change(folder: Path, method: str, name_part: str, value: Any) -> str:
     """Put `value(tensor)` in place of each tensor whose name has the part; returns the first name."""
     tensors = load_file(folder / WEIGHTS[method])
     names = [name for name in tensors if name_part in name]
-    save_file({name: value(tensor).contiguous() if name in names else tensor for name, tensor in tensors.items()}, folder / WEIGHTS[method])
+    save_file(
+        {name: value(tensor).contiguous() if name in names else tensor for name, tensor in tensors.items()},
+        folder / WEIGHTS[method],
+    )
     return names[0]
 
 
 def test_an_empty_tensor_is_refused(tmp_path: Path) -> None:
     student("lora").save_pretrained(tmp_path)
     change(tmp_path, "lora", "lora_A", lambda tensor: tensor[:0])
-    with pytest.raises(SystemExit, match=r"train-8b: the saved tensor .*lora_A.* is empty: the weights were not gathered before they were saved"):
+    with pytest.raises(
+        SystemExit,
+        match=r"train-8b: the saved tensor .*lora_A.* is empty: the weights were not gathered before they were saved",
+    ):
         saved.tensors(tmp_path, "lora", "8b")
 
 
@@ -81,7 +94,10 @@ def test_an_adapter_of_zeros_is_refused(tmp_path: Path) -> None:
 def test_weights_that_are_no_numbers_are_refused(wrong: float, tmp_path: Path) -> None:
     student("full").save_pretrained(tmp_path)
     change(tmp_path, "full", "layers.1.mlp.up_proj", lambda tensor: torch.full_like(tensor, wrong))
-    with pytest.raises(SystemExit, match=r"train-8b: the saved tensor .*layers.1.mlp.up_proj.weight has values that are no numbers; lower learning_rate"):
+    with pytest.raises(
+        SystemExit,
+        match=r"train-8b: the saved tensor .*layers.1.mlp.up_proj.weight has values that are no numbers; lower learning_rate",
+    ):
         saved.tensors(tmp_path, "full", "8b")
 
 
@@ -122,7 +138,9 @@ def test_an_adapter_that_merges_wrongly_is_refused(tmp_path: Path, monkeypatch: 
             return self.loaded.unload()
 
     monkeypatch.setattr(saved, "load", lambda out, params: Unmerged(real(out, params)))
-    with pytest.raises(SystemExit, match="train-8b: the student with its adapter merged answers otherwise than the trained one"):
+    with pytest.raises(
+        SystemExit, match="train-8b: the student with its adapter merged answers otherwise than the trained one"
+    ):
         saved.answers_alike(tmp_path, params_of("lora", "float32"), EXAMPLE, expected, "8b")
 
 

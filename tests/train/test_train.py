@@ -26,29 +26,60 @@ def test_a_row_over_the_context_stops_the_run_in_one_sentence(tmp_path: Path) ->
     long = {**ROWS[0], "completion": [{"role": "assistant", "content": "12 + 7 = 19. " * 60}]}
     code, printed = train_here(make(tmp_path, [*ROWS, long], []))
     assert code == 1
-    assert last_line(printed).startswith("train-8b: 1 of 49 examples in data/selected/train.jsonl have more than 256 tokens")
+    assert last_line(printed).startswith(
+        "train-8b: 1 of 49 examples in data/selected/train.jsonl have more than 256 tokens"
+    )
     assert "Traceback" not in printed
 
 
 def test_a_lora_student_is_saved_as_an_adapter_that_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = make(tmp_path, ROWS[:40], ROWS[40:], "profiles.laptop.student-8b.train.method=lora", "profiles.laptop.student-8b.train.num_epochs=1")
+    folder = make(
+        tmp_path,
+        ROWS[:40],
+        ROWS[40:],
+        "profiles.laptop.student-8b.train.method=lora",
+        "profiles.laptop.student-8b.train.num_epochs=1",
+    )
     code, printed = train_here(folder)
     assert code == 0, printed
     assert "⟦0 + 7 = 7. #### 7<|eot_id|>⟧" in printed, "the loss mask is shown"
     assert re.search(r"train-8b: \d+ tokens in [\d.]+ s of steps: \d+ tokens/s", printed)
     assert (tmp_path / "models/8b/adapter_model.safetensors").exists()
     found = report(folder)
-    assert (found["examples"], found["truncated"], found["emptied"], found["steps"], found["kept_step"]) == (40, 0, 0, 3, 3)
+    assert (found["examples"], found["truncated"], found["emptied"], found["steps"], found["kept_step"]) == (
+        40,
+        0,
+        0,
+        3,
+        3,
+    )
     monkeypatch.chdir(tmp_path)  # the adapter names its base by the path in params.yaml
-    request = Request("p", "plain", tuple((message["role"], message["content"]) for message in ROWS[0]["prompt"]), 0, 0, 16, 0.0, 1.0, 0)
+    request = Request(
+        "p",
+        "plain",
+        tuple((message["role"], message["content"]) for message in ROWS[0]["prompt"]),
+        0,
+        0,
+        16,
+        0.0,
+        1.0,
+        0,
+    )
     ((_, reply),) = next(TransformersEngine(Model("transformers", "models/8b", "", "float32", 0.0, 0.0)).ask([request]))
     assert reply.completion_tokens > 0
 
 
 @pytest.mark.slow
-def test_a_loss_that_jumps_stops_the_run_with_its_examples_and_the_last_good_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_loss_that_jumps_stops_the_run_with_its_examples_and_the_last_good_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = make(
-        tmp_path, ROWS, [], "profiles.laptop.student-8b.train.learning_rate=30", "train.warmup_share=0.0", "profiles.laptop.student-8b.train.num_epochs=3"
+        tmp_path,
+        ROWS,
+        [],
+        "profiles.laptop.student-8b.train.learning_rate=30",
+        "train.warmup_share=0.0",
+        "profiles.laptop.student-8b.train.num_epochs=3",
     )
     monkeypatch.setattr(checkpoint, "CHECKPOINT_SECONDS", 0.0)
     code, printed = train_here(folder)
@@ -82,7 +113,9 @@ def test_training_ends_early_where_validation_does_not_improve(tmp_path: Path) -
     curve = [line.split(",") for line in (folder / "metrics/validation-8b.csv").read_text().splitlines()[1:]]
     best = min(curve, key=lambda point: float(point[1]))
     assert found["steps"] < 27
-    assert found["kept_step"] == int(best[0]) == found["steps"] - 2 * 3, "two evaluations, of three steps each, went by without a better one"
+    assert found["kept_step"] == int(best[0]) == found["steps"] - 2 * 3, (
+        "two evaluations, of three steps each, went by without a better one"
+    )
     assert found["validation_loss"] == pytest.approx(float(best[1]), abs=1e-4), "the best weights are the ones kept"
 
 

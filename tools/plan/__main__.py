@@ -1,6 +1,8 @@
-"""Which way of executing a training fits the GPUs, how long it takes, and which is best: `python -m tools.plan 70b --gpus 8 --gpu-memory 80`.
+"""Which way of executing a training fits the GPUs, how long it takes, and which is best: `python -m tools.plan 70b
+--gpus 8 --gpu-memory 80`.
 
-Needs neither weights nor GPU nor network. `python -m stages.train` asks it with --json, unless --write kept its answer in a file.
+Needs neither weights nor GPU nor network. `python -m stages.train` asks it with --json, unless --write kept its answer
+in a file.
 """
 
 import argparse
@@ -26,38 +28,58 @@ def main(arguments: list[str]) -> None:
     found = None if asked.gpus or asked.hostfile else gpus.found()
     if not (asked.gpus or asked.hostfile or found):
         check_host_memory(asked.model or params.base.model, settings)
-        answer(asked, candidates.on_cpu(batch), "recommended: one process on the CPU, for there is no GPU; name some with --gpus and --gpu-memory")
+        answer(
+            asked,
+            candidates.on_cpu(batch),
+            "recommended: one process on the CPU, for there is no GPU; name some with --gpus and --gpu-memory",
+        )
         return
     gpu_name, gpu = choose_gpu(asked, found)
     num_gpus = asked.gpus or (slots(asked.hostfile) if asked.hostfile else found[0] if found else 0)
     gpus.check_precision(gpu_name, gpu, settings.precision)
     shape = shapes.find(asked.model or params.base.model)
-    case = Case(asked.model or params.base.model, shape, settings, context, batch, gpu_name, gpu, num_gpus, asked.hostfile)
+    case = Case(
+        asked.model or params.base.model, shape, settings, context, batch, gpu_name, gpu, num_gpus, asked.hostfile
+    )
     plans = plans_of(case)
     best = candidates.choose(plans)
     if not asked.json:
         print_case(case, profile)
         print_plans(case, plans, asked.price)
     if best is None:
-        raise SystemExit(f"nothing fits: {'; '.join(what_would_fit(case, plans)) or 'nor would more GPUs, a shorter context or nf4'}")
+        raise SystemExit(
+            f"nothing fits: {'; '.join(what_would_fit(case, plans)) or 'nor would more GPUs, a shorter context or nf4'}"
+        )
     answer(asked, best.parallelism, recommendation(case, plans, best))
 
 
 def read_arguments(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tools.plan", description="Plan the training of a student; what is not named comes from params.yaml.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.plan",
+        description="Plan the training of a student; what is not named comes from params.yaml.",
+    )
     parser.add_argument("student", choices=("8b", "70b"))
     parser.add_argument("--gpus", type=int, help="their number; without it those of this machine")
     parser.add_argument("--gpu-memory", type=float, help="GB (1e9 bytes) of each")
-    parser.add_argument("--gpu", help=f"their kind, for speed: {', '.join(gpus.GPUS)}; without it the slowest of that memory")
+    parser.add_argument(
+        "--gpu", help=f"their kind, for speed: {', '.join(gpus.GPUS)}; without it the slowest of that memory"
+    )
     parser.add_argument("--hostfile", help="of several machines: a line `address slots=8` for each")
-    parser.add_argument("--profile", help="of params.yaml; without it the selected one, or llama where GPUs are named and laptop is selected")
+    parser.add_argument(
+        "--profile",
+        help="of params.yaml; without it the selected one, or llama where GPUs are named and laptop is selected",
+    )
     parser.add_argument("--model", help="a folder, a config.json or a name, instead of the student's base")
     parser.add_argument("--method", choices=("lora", "full"))
     parser.add_argument("--context", type=int, help="tokens a row")
     parser.add_argument("--batch", type=int, help="rows a step, over all GPUs")
     parser.add_argument("--price", type=float, help="of a GPU for an hour, to print the cost")
     parser.add_argument("--json", action="store_true", help="print the recommended parallelism alone")
-    parser.add_argument("--write", action="store_true", help="keep the recommended parallelism in .potstill, where training takes it from")
+    parser.add_argument(
+        "--write",
+        action="store_true",
+        help="keep the recommended parallelism in .potstill, where training takes it from",
+    )
     return parser.parse_args(arguments)
 
 
@@ -85,7 +107,10 @@ def check_host_memory(model: str, settings: Training) -> None:
     needed = sum(memory.estimate(shape, settings, 1, candidates.on_cpu(batch=1))[:3])
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if needed > machine:
-        raise SystemExit(f"nothing fits: {model} needs {needed / 1e9:.0f} GB for its states alone, and this machine has {machine / 1e9:.0f} GB and no GPU")
+        raise SystemExit(
+            f"nothing fits: {model} needs {needed / 1e9:.0f} GB for its states alone, and this machine has "
+            f"{machine / 1e9:.0f} GB and no GPU"
+        )
 
 
 def slots(hostfile: str) -> int:

@@ -64,13 +64,19 @@ def candidates(settings: Training, gpu: Gpu, num_gpus: int, hostfile: str | None
     return found
 
 
-def plan(shape: Shape, settings: Training, context: int, batch: int, gpu: Gpu, num_gpus: int, hostfile: str | None) -> list[Plan]:
+def plan(
+    shape: Shape, settings: Training, context: int, batch: int, gpu: Gpu, num_gpus: int, hostfile: str | None
+) -> list[Plan]:
     """Each candidate with the most rows a GPU that fit, or one where none does."""
     if batch % num_gpus:
         raise SystemExit(
-            f"plan: a batch of {batch} rows cannot be shared by {num_gpus} GPUs; change batch_size in params.yaml, or --batch, to a multiple of them"
+            f"plan: a batch of {batch} rows cannot be shared by {num_gpus} GPUs; change batch_size in params.yaml, or "
+            f"--batch, to a multiple of them"
         )
-    return [with_rows(shape, settings, context, batch, gpu, parallelism) for parallelism in candidates(settings, gpu, num_gpus, hostfile)]
+    return [
+        with_rows(shape, settings, context, batch, gpu, parallelism)
+        for parallelism in candidates(settings, gpu, num_gpus, hostfile)
+    ]
 
 
 def with_rows(shape: Shape, settings: Training, context: int, batch: int, gpu: Gpu, parallelism: Parallelism) -> Plan:
@@ -85,10 +91,15 @@ def with_rows(shape: Shape, settings: Training, context: int, batch: int, gpu: G
 
 
 def choose(plans: list[Plan]) -> Plan | None:
-    """The fastest that fits; of equally fast ones the one with the smallest states, whatever rows fill the rest, and with as small ones
+    """The fastest that fits; of equally fast ones the one with the smallest states, whatever rows fill the rest, and
+    with as small ones
     the plainest; offload only where nothing fits without."""
     fitting = [one for one in plans if one.fits]
-    kept = [one for one in fitting if not one.parallelism.offload_optimizer] or [one for one in fitting if not one.parallelism.offload_parameters] or fitting
+    kept = (
+        [one for one in fitting if not one.parallelism.offload_optimizer]
+        or [one for one in fitting if not one.parallelism.offload_parameters]
+        or fitting
+    )
     if not kept:
         return None
     fastest = min(one.seconds for one in kept)
@@ -97,7 +108,16 @@ def choose(plans: list[Plan]) -> Plan | None:
 
 def name(parallelism: Parallelism, settings: Training) -> str:
     quantization = settings.lora.quantization if settings.method == "lora" else "none"
-    parts = [f"ZeRO-{parallelism.zero}", {"none": "LoRA", "nf4": "QLoRA"}[quantization] if settings.method == "lora" else "full"]
+    parts = [
+        f"ZeRO-{parallelism.zero}",
+        {"none": "LoRA", "nf4": "QLoRA"}[quantization] if settings.method == "lora" else "full",
+    ]
     parts += ["checkpointing"] if parallelism.checkpointing else []
-    parts += ["both offloaded"] if parallelism.offload_parameters else ["optimizer offloaded"] if parallelism.offload_optimizer else []
+    parts += (
+        ["both offloaded"]
+        if parallelism.offload_parameters
+        else ["optimizer offloaded"]
+        if parallelism.offload_optimizer
+        else []
+    )
     return " + ".join(parts)

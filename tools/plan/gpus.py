@@ -52,7 +52,11 @@ def found() -> tuple[int, str, Gpu] | None:
     words = {word.removesuffix("GB") for word in device.name.upper().replace(" ", "-").split("-")}
     known = [name for name in GPUS if words.issuperset(name.split("-"))]
     name, facts = (known[-1], GPUS[known[-1]]) if known else of_memory(device.total_memory)
-    return torch.cuda.device_count(), name, facts._replace(memory=device.total_memory, capability=(device.major, device.minor))
+    return (
+        torch.cuda.device_count(),
+        name,
+        facts._replace(memory=device.total_memory, capability=(device.major, device.minor)),
+    )
 
 
 def attention(gpu: Gpu) -> str:
@@ -67,4 +71,7 @@ def peak(gpu: Gpu, precision: str) -> float:
 def check_precision(name: str, gpu: Gpu, precision: str) -> None:
     if precision == "bfloat16" and gpu.capability < MODERN:
         have, want = (".".join(map(str, version)) for version in (gpu.capability, MODERN))
-        raise SystemExit(f"plan: {name} has compute capability {have} and no bfloat16, wanted {want} or more; or set precision: float32 in params.yaml")
+        raise SystemExit(
+            f"plan: {name} has compute capability {have} and no bfloat16, wanted {want} or more; or set precision: "
+            f"float32 in params.yaml"
+        )

@@ -8,12 +8,19 @@ from tools.plan import activations
 from tools.plan.activations import width
 from tools.plan.shapes import Shape, embeddings, linears, lora_parameters, parameters
 
-TILE = (4096, 32768)  # tokens and words of the logits that TRL's fused head holds at once (trl/kernels/chunked_logprob.py, trl/trainer/utils.py)
+TILE = (
+    4096,
+    32768,
+    # tokens and words of the logits that TRL's fused head holds at once (trl/kernels/chunked_logprob.py,
+    # trl/trainer/utils.py)
+)
 BUCKET = 500_000_000  # elements that DeepSpeed reduces at once (its reduce_bucket_size)
 LIVE = 1_000_000_000  # parameters that ZeRO-3 keeps gathered (its stage3_max_live_parameters)
 CONTEXT_BYTES = 1_000_000_000  # of CUDA and cuBLAS in each process, about
 NCCL_BYTES = 1_000_000_000  # of its buffers where there are several GPUs, about
-NF4_BYTES = 4.127 / 8  # a parameter, constants included (arXiv 2305.14314, section 3: 0.127 bits with double quantisation)
+NF4_BYTES = (
+    4.127 / 8
+)  # a parameter, constants included (arXiv 2305.14314, section 3: 0.127 bits with double quantisation)
 
 
 class Memory(NamedTuple):
@@ -34,14 +41,20 @@ class Memory(NamedTuple):
 
 def trainable(shape: Shape, settings: Training) -> int:
     lora = settings.lora
-    return parameters(shape) if settings.method == "full" else lora_parameters(shape, lora.rank, lora.targets, lora.dora)
+    return (
+        parameters(shape) if settings.method == "full" else lora_parameters(shape, lora.rank, lora.targets, lora.dora)
+    )
 
 
-def states(num_trained: float, num_frozen: float, frozen_bytes: float, zero: int, num_processes: int, precision_bytes: int) -> tuple[float, float, float]:
+def states(
+    num_trained: float, num_frozen: float, frozen_bytes: float, zero: int, num_processes: int, precision_bytes: int
+) -> tuple[float, float, float]:
     """Bytes of (weights, gradients, optimizer states) on each GPU.
 
-    Mixed precision and Adam: 2 + 2 + 12 bytes a parameter (arXiv 1910.02054, section 3.1), parted by ZeRO (section 5). Without ZeRO
-    the weights are float32 themselves, 4 + 4 + 8. In float32 DeepSpeed holds a second copy of the weights among the optimizer's states.
+    Mixed precision and Adam: 2 + 2 + 12 bytes a parameter (arXiv 1910.02054, section 3.1), parted by ZeRO (section 5).
+    Without ZeRO
+    the weights are float32 themselves, 4 + 4 + 8. In float32 DeepSpeed holds a second copy of the weights among the
+    optimizer's states.
     Frozen weights are parted by ZeRO-3 alone.
     """
     shares = num_processes
@@ -61,7 +74,8 @@ def model_states(num_parameters: float, num_trained: float | None, zero: int, nu
 
 
 def logits(shape: Shape, settings: Training, context: int, parallelism: Parallelism) -> float:
-    """TRL's fused head holds one tile of them in the precision, the decoder's output and, in float32, the gradients of that and of trained weights."""
+    """TRL's fused head holds one tile of them in the precision, the decoder's output and, in float32, the gradients of
+    that and of trained weights."""
     w, tokens = width(settings), context * parallelism.rows_per_device
     output = (activations.residual_width(settings, parallelism) + 4) * tokens * shape.hidden
     full = settings.method == "full"
@@ -77,14 +91,25 @@ def context_bytes(parallelism: Parallelism) -> int:
 def other(shape: Shape, settings: Training, context: int, parallelism: Parallelism) -> float:
     """Bytes of communication buffers, temporaries and the CUDA context."""
     w, num_parameters, num_trained = width(settings), parameters(shape), trainable(shape, settings)
-    temporaries = 3 * w * context * parallelism.rows_per_device * shape.intermediate  # gradients of gate, its activation and up
+    temporaries = (
+        3 * w * context * parallelism.rows_per_device * shape.intermediate
+    )  # gradients of gate, its activation and up
     if activations.has_mask(settings, parallelism):  # as booleans, one for all layers
         temporaries += parallelism.rows_per_device ** (2 if settings.packing else 1) * context**2
     if parallelism.zero == 0:
-        autocast = 2 * (num_parameters - embeddings(shape)) if settings.method == "full" and w == 2 else 0  # 16-bit copies for the backward
-        return context_bytes(parallelism) + temporaries + autocast + (4 * num_trained if parallelism.num_processes > 1 else 0)  # DDP's buckets
+        autocast = (
+            2 * (num_parameters - embeddings(shape)) if settings.method == "full" and w == 2 else 0
+        )  # 16-bit copies for the backward
+        return (
+            context_bytes(parallelism)
+            + temporaries
+            + autocast
+            + (4 * num_trained if parallelism.num_processes > 1 else 0)
+        )  # DDP's buckets
     largest = max(inputs * outputs for inputs, outputs in linears(shape).values())
-    gathered = w * (min(num_parameters, LIVE) + largest + shape.vocabulary * shape.hidden) if parallelism.zero == 3 else 0  # TRL gathers the whole head
+    gathered = (
+        w * (min(num_parameters, LIVE) + largest + shape.vocabulary * shape.hidden) if parallelism.zero == 3 else 0
+    )  # TRL gathers the whole head
     return context_bytes(parallelism) + temporaries + 2 * w * min(num_trained, BUCKET) + gathered
 
 
@@ -95,7 +120,9 @@ def estimate(shape: Shape, settings: Training, context: int, parallelism: Parall
     if settings.method == "lora" and settings.lora.quantization == "nf4":
         kept = embeddings(shape) / total  # embeddings stay as they are
         frozen_bytes = kept * frozen_bytes + (1 - kept) * NF4_BYTES
-    weights, gradients, optimizer = states(num_trained, num_frozen, frozen_bytes, parallelism.zero, parallelism.num_processes, width(settings))
+    weights, gradients, optimizer = states(
+        num_trained, num_frozen, frozen_bytes, parallelism.zero, parallelism.num_processes, width(settings)
+    )
     host = 0.0
     if parallelism.offload_optimizer:
         host, optimizer = host + optimizer, 0.0

@@ -31,12 +31,19 @@ def plans_of(case: Case) -> list[Plan]:
 
 def print_case(case: Case, profile: str | None) -> None:
     lora = case.settings.lora
-    how = case.settings.method if case.settings.method == "full" else f"LoRA of rank {lora.rank} on {', '.join(lora.targets)}, base {lora.quantization}"
+    how = (
+        case.settings.method
+        if case.settings.method == "full"
+        else f"LoRA of rank {lora.rank} on {', '.join(lora.targets)}, base {lora.quantization}"
+    )
     print(
         f"{case.model}: {shapes.parameters(case.shape) / 1e9:.2f} billion parameters, {how}, {case.settings.precision}"
         + (f" (profile {profile})" if profile else "")
     )
-    print(f"{case.batch} rows of {case.context} tokens a step on {case.num_gpus} × {case.gpu.memory / 1e9:.0f} GB, taken for {case.gpu_name}")
+    print(
+        f"{case.batch} rows of {case.context} tokens a step on {case.num_gpus} × {case.gpu.memory / 1e9:.0f} GB, "
+        f"taken for {case.gpu_name}"
+    )
     print("GB of each GPU; rows in one pass; estimated time of 1,000 rows\n")
 
 
@@ -52,7 +59,9 @@ def print_plans(case: Case, plans: list[Plan], price: float | None) -> None:
         sizes = [*one.memory[:6], one.memory.peak]
         hours = one.seconds * case.num_gpus / 3600
         cost = f"{hours * price:9.2f}" if price else ""
-        line = f"{candidates.name(one.parallelism, case.settings):54}{one.parallelism.rows_per_device:5}" + "".join(f"{size / 1e9:10.1f}" for size in sizes)
+        line = f"{candidates.name(one.parallelism, case.settings):54}{one.parallelism.rows_per_device:5}" + "".join(
+            f"{size / 1e9:10.1f}" for size in sizes
+        )
         print(f"{line}{one.seconds:9.0f}{hours:10.2f}{cost}  {'yes' if one.fits else 'no'}")
     print()
 
@@ -64,16 +73,29 @@ def what_would_fit(case: Case, plans: list[Plan]) -> list[str]:
         return any(one.fits and not one.parallelism.offload_optimizer for one in plans_of(changed))
 
     found = []
-    more = next((n for n in (case.num_gpus * 2**k for k in range(1, 8)) if fits(case._replace(num_gpus=n, batch=n, hostfile=None))), None)
+    more = next(
+        (
+            n
+            for n in (case.num_gpus * 2**k for k in range(1, 8))
+            if fits(case._replace(num_gpus=n, batch=n, hostfile=None))
+        ),
+        None,
+    )
     if more:
         found.append(f"{more} GPUs of this size would do")
-    shorter = next((c for c in (case.context // 2**k for k in range(1, 6)) if c >= 128 and fits(case._replace(context=c))), None)
+    shorter = next(
+        (c for c in (case.context // 2**k for k in range(1, 6)) if c >= 128 and fits(case._replace(context=c))), None
+    )
     if shorter:
         found.append(f"rows of {shorter} tokens would fit (--context; max_length in params.yaml)")
-    if case.settings.method == "full" and fits(case._replace(settings=case.settings.model_copy(update={"method": "lora"}))):
+    if case.settings.method == "full" and fits(
+        case._replace(settings=case.settings.model_copy(update={"method": "lora"}))
+    ):
         found.append("LoRA would fit (method: lora)")
     lora = case.settings.lora.model_copy(update={"quantization": "nf4"})
-    if case.settings.lora.quantization == "none" and fits(case._replace(settings=case.settings.model_copy(update={"method": "lora", "lora": lora}))):
+    if case.settings.lora.quantization == "none" and fits(
+        case._replace(settings=case.settings.model_copy(update={"method": "lora", "lora": lora}))
+    ):
         found.append("QLoRA would fit (lora.quantization: nf4)")
     offloaded = next((one for one in plans if one.fits and one.parallelism.offload_optimizer), None)
     return [*found, *(["offload fits"] if offloaded else [])]
@@ -83,22 +105,44 @@ def recommendation(case: Case, plans: list[Plan], best: Plan) -> str:
     """One line: the parallelism, its figures, and why no other."""
     parallelism = best.parallelism
     size = f"{best.memory.peak / 1e9:.1f} of {case.gpu.memory / 1e9:.0f} GB"
-    figures = f"{parallelism.rows_per_device} row{'s' * (parallelism.rows_per_device > 1)} a pass, {size}, {best.seconds:.0f} s for 1,000 rows"
+    figures = (
+        f"{parallelism.rows_per_device} row{'s' * (parallelism.rows_per_device > 1)} a pass, {size}, "
+        f"{best.seconds:.0f} s for 1,000 rows"
+    )
     if parallelism.offload_optimizer:
-        reason = f"nothing fits without offload, which needs {best.memory.host * case.num_gpus / 1e9:.0f} GB of the machines' memory"
+        reason = (
+            f"nothing fits without offload, which needs {best.memory.host * case.num_gpus / 1e9:.0f} GB of the "
+            f"machines' memory"
+        )
         reason += "".join(f"; {other}" for other in what_would_fit(case, plans) if other != "offload fits")
         return f"recommended: {candidates.name(parallelism, case.settings)}: {figures}; {reason}"
     rivals = [one for one in plans if one.fits and one is not best and not one.parallelism.offload_optimizer]
-    equal = [candidates.name(one.parallelism, case.settings) for one in rivals if one.seconds <= (1 + candidates.TIE) * best.seconds]
+    equal = [
+        candidates.name(one.parallelism, case.settings)
+        for one in rivals
+        if one.seconds <= (1 + candidates.TIE) * best.seconds
+    ]
     slower = sorted(
-        (one.seconds / best.seconds, candidates.name(one.parallelism, case.settings)) for one in rivals if one.seconds > (1 + candidates.TIE) * best.seconds
+        (one.seconds / best.seconds, candidates.name(one.parallelism, case.settings))
+        for one in rivals
+        if one.seconds > (1 + candidates.TIE) * best.seconds
     )
-    larger = [one for one in plans if not (one.fits or one.parallelism.offload_optimizer) and one.seconds < best.seconds]
+    larger = [
+        one for one in plans if not (one.fits or one.parallelism.offload_optimizer) and one.seconds < best.seconds
+    ]
     too_large = min(larger, key=lambda one: one.memory.peak, default=None)
     reasons = [f"the smallest states of the fastest ({', '.join(equal)} take as long)"] if equal else []
     reasons += [f"{slower[0][1]} takes {slower[0][0]:.2f} times as long"] if slower and not equal else []
     limit = (1 - candidates.MARGIN) * case.gpu.memory / 1e9
     reasons += (
-        [f"{candidates.name(too_large.parallelism, case.settings)} needs {too_large.memory.peak / 1e9:.1f} GB, of at most {limit:.1f}"] if too_large else []
+        [
+            f"{candidates.name(too_large.parallelism, case.settings)} needs {too_large.memory.peak / 1e9:.1f} GB, of "
+            f"at most {limit:.1f}"
+        ]
+        if too_large
+        else []
     )
-    return f"recommended: {candidates.name(parallelism, case.settings)}: {figures}; {'; '.join(reasons) or 'nothing else fits'}"
+    return (
+        f"recommended: {candidates.name(parallelism, case.settings)}: {figures}; "
+        f"{'; '.join(reasons) or 'nothing else fits'}"
+    )

@@ -36,7 +36,8 @@ KEYS = ("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "
 
 
 def find(model: str) -> Shape:
-    """The shape of a folder, a config.json, a name of the table with or without owner and ending, or a model in the hub's local cache."""
+    """The shape of a folder, a config.json, a name of the table with or without owner and ending, or a model in the
+    hub's local cache."""
     name = model.rsplit("/", maxsplit=1)[-1]
     path = Path(model)
     for known in sorted(SHAPES, key=len, reverse=True):
@@ -45,7 +46,10 @@ def find(model: str) -> Shape:
     cached = try_to_load_from_cache(model, "config.json") if not path.exists() and model.count("/") == 1 else None
     file = Path(cached) if isinstance(cached, str) else path / "config.json" if path.is_dir() else path
     if not file.is_file():
-        raise SystemExit(f"plan: --model {model}: got neither a folder with config.json, nor one of {', '.join(SHAPES)}, nor a model in the hub's cache")
+        raise SystemExit(
+            f"plan: --model {model}: got neither a folder with config.json, nor one of {', '.join(SHAPES)}, nor a "
+            f"model in the hub's cache"
+        )
     return from_config(file)
 
 
@@ -92,9 +96,12 @@ def parameters(shape: Shape) -> int:
 
 
 def lora_parameters(shape: Shape, rank: int, targets: list[str], dora: bool) -> int:
-    """Trainable ones: A and B of each target (arXiv 2106.09685, section 4.1), and DoRA's magnitude of each output (arXiv 2402.09353, section 4)."""
+    """Trainable ones: A and B of each target (arXiv 2106.09685, section 4.1), and DoRA's magnitude of each output
+    (arXiv 2402.09353, section 4)."""
     known = linears(shape)
     unknown = [target for target in targets if target not in known]
     if unknown:
-        raise SystemExit(f"plan: lora.targets has {', '.join(unknown)}, wanted some of {', '.join(known)}; see params.yaml")
+        raise SystemExit(
+            f"plan: lora.targets has {', '.join(unknown)}, wanted some of {', '.join(known)}; see params.yaml"
+        )
     return shape.layers * sum(rank * sum(known[target]) + (known[target][1] if dora else 0) for target in targets)

@@ -12,24 +12,31 @@ from tools.plan.shapes import Shape, parameters
 # (Llama 3, arXiv 2407.21783, table 4: 0.38 to 0.43; Megatron-LM, arXiv 2205.05198, table 5: 0.42 to 0.56).
 EFFICIENCY = 0.4
 NETWORK = 25e9  # bytes a second of each GPU between machines: a card of 200 Gb/s for each, as NVIDIA's DGX A100 has
-CPU_ADAM = 4e9  # parameters a second of DeepSpeed's Adam on a host's processor, about (ZeRO-Offload, arXiv 2101.06840, section 6.2)
+# parameters a second of DeepSpeed's Adam on a host's processor, about (ZeRO-Offload, arXiv 2101.06840, section 6.2)
+CPU_ADAM = 4e9
 
 
 def flops_per_token(shape: Shape, settings: Training, context: int, checkpointing: bool) -> float:
-    """Forward 2 a parameter, backward 4, of which LoRA leaves out the frozen weights' gradients, 2; and causal attention.
+    """Forward 2 a parameter, backward 4, of which LoRA leaves out the frozen weights' gradients, 2; and causal
+    attention.
 
     Checkpointing computes the forward twice. (arXiv 2001.08361, section 2.1; arXiv 2205.05198, section 5.)
     """
-    forward = 2.0 * (parameters(shape) - shape.vocabulary * shape.hidden * (0 if shape.tied else 1))  # looking up a word costs nothing
+    forward = 2.0 * (
+        parameters(shape) - shape.vocabulary * shape.hidden * (0 if shape.tied else 1)
+    )  # looking up a word costs nothing
     attention = 2.0 * shape.layers * shape.heads * shape.head_size * context  # 4·s·h, half of it causal
     passes = (3 if settings.method == "full" else 2) + (1 if checkpointing else 0)
     return forward * passes + attention * (4 if checkpointing else 3)
 
 
-def step_seconds(shape: Shape, settings: Training, context: int, batch: int, parallelism: Parallelism, gpu: Gpu) -> tuple[float, float, float]:
+def step_seconds(
+    shape: Shape, settings: Training, context: int, batch: int, parallelism: Parallelism, gpu: Gpu
+) -> tuple[float, float, float]:
     """Seconds of one step for (arithmetic, traffic between GPUs, traffic with the host and Adam there).
 
-    Traffic of the weights' gradients is 2 a parameter for ZeRO-0 to 2; ZeRO-3 gathers all weights in the forward and in the backward
+    Traffic of the weights' gradients is 2 a parameter for ZeRO-0 to 2; ZeRO-3 gathers all weights in the forward and in
+    the backward
     of every pass besides (arXiv 1910.02054, section 7).
     """
     n, w = parallelism.num_processes, width(settings)
@@ -37,7 +44,9 @@ def step_seconds(shape: Shape, settings: Training, context: int, batch: int, par
     passes = batch / (n * parallelism.rows_per_device)
     peak = gpus.peak(gpu, settings.precision)
     link = min(gpu.link, NETWORK) if parallelism.hostfile else gpu.link
-    arithmetic = batch / n * context * flops_per_token(shape, settings, context, parallelism.checkpointing) / (peak * EFFICIENCY)
+    arithmetic = (
+        batch / n * context * flops_per_token(shape, settings, context, parallelism.checkpointing) / (peak * EFFICIENCY)
+    )
     remote = (n - 1) / n  # of each thing gathered
     reduced = 2 * (4 if parallelism.zero == 0 else w) * num_trained
     gathered = 2 * w * total * passes if parallelism.zero == 3 else 0
@@ -49,6 +58,8 @@ def step_seconds(shape: Shape, settings: Training, context: int, batch: int, par
     return arithmetic, (reduced + gathered) * remote / link, host
 
 
-def seconds_per_1000(shape: Shape, settings: Training, context: int, batch: int, parallelism: Parallelism, gpu: Gpu) -> float:
+def seconds_per_1000(
+    shape: Shape, settings: Training, context: int, batch: int, parallelism: Parallelism, gpu: Gpu
+) -> float:
     """Of 1,000 rows of `context` tokens."""
     return sum(step_seconds(shape, settings, context, batch, parallelism, gpu)) * 1000 / batch

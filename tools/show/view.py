@@ -1,56 +1,112 @@
-"""Rows that the filter wrote, read one by one, and a random sample of them."""
+"""Rows of a stage's file as people read them, and a random sample of them."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from io import BufferedReader
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
-import orjson
+import polars as pl
+
+from stages.rows.row import KEY, batches, own_schema
+
+SCORES = tuple(name for name in own_schema("score") if name not in KEY)
+REPLIED = (*KEY, "question", "reference", "text", "reasoning", "finish_reason", "error")
+FILTERED = (
+    *(*KEY, "messages", "question", "reference", "text", "target", "private"),
+    *("is_validation", "reason", "detail", "evidence"),
+)
+SELECTED = (*FILTERED, *SCORES, "weight", "tag", "negative")
 
 
 class Row(NamedTuple):
-    """A rejected row as the filter wrote it, or a kept example: its reason is "kept", its question the prompt, its text the target."""
+    """`reason` is "kept" where no rule rejects the row, and empty where its stage has no rules."""
 
     id: str
+    style: str
     sample: int
-    rule: str
     reason: str
     detail: str
     evidence: str
-    question: str
-    reference: str
-    text: str
+    texts: tuple[tuple[str, str], ...]  # (what it is, the text)
 
 
-def open_or_stop(path: Path) -> BufferedReader:
-    try:
-        return path.open("rb")
-    except FileNotFoundError:
-        raise SystemExit(f"show {path}: got no such file, wanted what the filter wrote: dvc repro filter") from None
+class View(NamedTuple):
+    """How the rows of a stage's file are shown: the columns that are read, and the row made of them."""
+
+    columns: tuple[str, ...]
+    to_row: Callable[[dict[str, Any]], Row]
 
 
-def rejected(path: Path) -> Iterator[Row]:
-    with open_or_stop(path) as lines:
-        for number, line in enumerate(lines, 1):
-            value = orjson.loads(line)
-            try:
-                yield Row(*(value[name] for name in Row._fields))
-            except KeyError as name:
-                raise SystemExit(f"show {path}, line {number}: got no field {name}, wanted {', '.join(Row._fields)}: dvc repro filter") from None
+def replied(row: dict[str, Any]) -> Row:
+    ended = {name: row[name] for name in ("finish_reason", "error") if row["finish_reason"] != "stop"}
+    told = {"reasoning": row["reasoning"], "reference": row["reference"], **ended}
+    return Row(*key(row), "", "", "", (("question", row["question"]), ("reply", row["text"]), *not_empty(told)))
 
 
-def kept(paths: list[Path]) -> Iterator[Row]:
-    for path in paths:
-        with open_or_stop(path) as lines:
-            for value in map(orjson.loads, lines):
-                prompt, target = (told(value[side]) for side in ("prompt", "completion"))
-                yield Row(value["id"], value["sample"], "", "kept", f"in {path.stem}", "", prompt, "", target)
+def scored(row: dict[str, Any]) -> Row:
+    return Row(*key(row), "", "", "", tuple((name, written(row[name]) or "none") for name in SCORES))
 
 
-def told(messages: list[dict[str, Any]]) -> str:
-    return messages[0]["content"] if len(messages) == 1 else "\n\n".join(f"{message['role']}: {message['content']}" for message in messages)
+def judged(row: dict[str, Any]) -> Row:
+    """A rejected row with its reply, a kept one with what is learnt: prompt and target."""
+    found = not_empty({name: written(row[name]) for name in (*SCORES, "weight", "tag", "negative") if name in row})
+    told = [(name, text) for name, text in found if (name, text) != ("weight", "1")]
+    if row["reason"] is None:
+        detail = "to validate" if row["is_validation"] else "to train"
+        texts = (("prompt", in_one(row["messages"])), ("target", row["target"] or ""))
+        return Row(*key(row), "kept", detail, "", (*texts, *not_empty({"private": row["private"]}), *told))
+    texts = (("question", row["question"]), ("reply", row["text"]), *not_empty({"reference": row["reference"]}))
+    return Row(*key(row), row["reason"], row["detail"] or "", row["evidence"] or "", (*texts, *told))
+
+
+VIEWS = {
+    "generate": View(REPLIED, replied),
+    "filter": View(FILTERED, judged),
+    "score": View((*KEY, *SCORES), scored),
+    "select": View(SELECTED, judged),
+    "predict": View(REPLIED, replied),
+}
+
+
+def key(row: dict[str, Any]) -> tuple[str, str, int]:
+    return row["id"], row["style"], row["sample"]
+
+
+def not_empty(texts: dict[str, str | None]) -> list[tuple[str, str]]:
+    return [(name, text) for name, text in texts.items() if text]
+
+
+def written(value: Any) -> str:
+    return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def in_one(messages: list[dict[str, str]]) -> str:
+    if len(messages) == 1:
+        return messages[0]["content"]
+    return "\n\n".join(f"{message['role']}: {message['content']}" for message in messages)
+
+
+def reasons_of(path: Path) -> Iterator[str]:
+    for batch in batches(path, ("reason",)):
+        yield from batch["reason"].fill_null("kept")
+
+
+def rows_of_id(path: Path, view: View, id: str) -> Iterator[Row]:
+    for batch in batches(path, view.columns):
+        yield from map(view.to_row, batch.filter(pl.col("id") == id).iter_rows(named=True))
+
+
+def rows_at(path: Path, view: View, places: Collection[int]) -> list[Row]:
+    """The rows in these places of the file, in the order of the places; a row group is in memory at a time."""
+    wanted = pl.Series(list(places), dtype=pl.UInt32)
+    found: dict[int, Row] = {}
+    start = 0
+    for batch in batches(path, view.columns):
+        some = batch.with_row_index("place", start).filter(pl.col("place").is_in(wanted.implode()))
+        found |= {row["place"]: view.to_row(row) for row in some.iter_rows(named=True)}
+        start += len(batch)
+    return [found[place] for place in places]
 
 
 def evenly(n: int, counts: dict[str, int]) -> dict[str, int]:
@@ -61,22 +117,22 @@ def evenly(n: int, counts: dict[str, int]) -> dict[str, int]:
     return sizes
 
 
-def draw(rows: Iterable[Row], sizes: dict[str, int], seed: int) -> tuple[list[Row], Counter[str]]:
-    """At most `sizes` rows of each reason, by reason and then in the order of arrival; and the rows seen of each reason.
+def draw(reasons: Iterable[str], sizes: dict[str, int], seed: int) -> tuple[list[int], Counter[str]]:
+    """The places of at most `sizes` rows of each reason, by reason and then in order; and how many rows each has.
 
     Every row of a reason is drawn with the same probability, and no more than what is drawn is held (Vitter 1985,
-    algorithm R). What is drawn of a reason depends on the rows of that reason alone.
+    algorithm R). Which of a reason's rows are drawn depends on how many there are alone.
     """
     dice = {reason: Random(f"{seed} {reason}") for reason in sizes}
-    drawn: dict[str, list[tuple[int, Row]]] = {reason: [] for reason in sizes}
+    drawn: dict[str, list[int]] = {reason: [] for reason in sizes}
     seen: Counter[str] = Counter()
-    for row in rows:
-        seen[row.reason] += 1
-        if row.reason not in sizes:
+    for place, reason in enumerate(reasons):
+        seen[reason] += 1
+        if reason not in sizes:
             continue
-        arrived, held = seen[row.reason], drawn[row.reason]
-        if len(held) < sizes[row.reason]:
-            held.append((arrived, row))
-        elif (place := dice[row.reason].randrange(arrived)) < len(held):
-            held[place] = (arrived, row)
-    return [row for held in drawn.values() for _, row in sorted(held)], seen
+        held = drawn[reason]
+        if len(held) < sizes[reason]:
+            held.append(place)
+        elif (at := dice[reason].randrange(seen[reason])) < len(held):
+            held[at] = place
+    return [place for held in drawn.values() for place in sorted(held)], seen

@@ -5,7 +5,8 @@ from pathlib import Path
 
 VERSION = 3
 
-# The replies lie in the order of their arrival: only the short keys are looked up at random, which keeps ten million fast.
+# The replies lie in the order of their arrival: only the short keys are looked up at random, which keeps ten million
+# fast.
 TABLES = """
 CREATE TABLE IF NOT EXISTS replies (
     key BLOB PRIMARY KEY NOT NULL, text TEXT NOT NULL, finish_reason TEXT NOT NULL,
@@ -18,7 +19,9 @@ CREATE TABLE IF NOT EXISTS claims (key BLOB PRIMARY KEY NOT NULL, owner TEXT NOT
 FROM_1 = """
 ALTER TABLE replies RENAME TO replies_1;
 {tables}
-INSERT INTO replies SELECT from_hex(key), text, finish_reason, prompt_tokens, completion_tokens, engine, model, revision, '', day, 0, '' FROM replies_1;
+INSERT INTO replies SELECT
+    from_hex(key), text, finish_reason, prompt_tokens, completion_tokens, engine, model, revision,
+    '', day, 0, '' FROM replies_1;
 DROP TABLE replies_1;
 """
 FROM_2 = """
@@ -35,7 +38,10 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
     if version == VERSION:
         return
     if version > VERSION:
-        raise SystemExit(f"ledger {path}: got form {version}, wanted {VERSION} or earlier: a later Potstill wrote it; use that one. Nothing was changed.")
+        raise SystemExit(
+            f"ledger {path}: got form {version}, wanted {VERSION} or earlier: a later Potstill wrote it; use that "
+            f"one. Nothing was changed."
+        )
     connection.create_function("from_hex", 1, bytes.fromhex)
     connection.execute("BEGIN IMMEDIATE")
     version = get_version(connection)  # another process may have been first

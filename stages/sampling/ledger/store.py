@@ -10,10 +10,11 @@ import os
 import sqlite3
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from stages.sampling.ledger.schema import migrate
 from stages.sampling.request import Model, Reply
@@ -23,7 +24,8 @@ FIELDS = "text, finish_reason, prompt_tokens, completion_tokens, served, reasoni
 KEYS_PER_QUERY = 10_000
 # Replies are on the disk itself so long after they are kept: a killed process loses none, a power cut as many.
 SYNC_SECONDS = 1.0
-# Owners within this process: it may take its own POSIX locks again, so a lock does not tell it that another ledger here lives.
+# Owners within this process: it may take its own POSIX locks again, so a lock does not tell it that another ledger here
+# lives.
 OWNERS_HERE: set[str] = set()
 
 
@@ -46,17 +48,18 @@ class Ledger:
         self._lock: int | None = None
 
     @contextmanager
-    def _explained(self, cost: str) -> Iterator[None]:
+    def _explained(self, cost: str) -> Generator[None]:
         try:
             yield
         except sqlite3.DatabaseError as error:
             raise SystemExit(
-                f"ledger {self.path}: {error}; {cost}. If the disk is full, free some space and run the same command again: only what is missing is asked. "
+                f"ledger {self.path}: {error}; {cost}. If the disk is full, free some space and run the same command "
+                f"again: only what is missing is asked. "
                 "`python -m tools.ledger verify` tells whether the file is whole."
             ) from error
 
     @contextmanager
-    def transaction(self, cost: str) -> Iterator[None]:
+    def transaction(self, cost: str) -> Generator[None]:
         """All of what is done within, or none of it."""
         with self._explained(cost):
             self.connection.execute("BEGIN IMMEDIATE")
@@ -70,7 +73,10 @@ class Ledger:
     def get(self, keys: list[bytes]) -> dict[bytes, Reply]:
         """Key -> reply, for those of the keys that have one."""
         rows = self._select(f"SELECT key, {FIELDS} FROM replies WHERE key IN", keys)
-        return {key: Reply(text, ended, prompt, completion, "", served, thought) for key, text, ended, prompt, completion, served, thought in rows}
+        return {
+            key: Reply(text, ended, prompt, completion, "", served, thought)
+            for key, text, ended, prompt, completion, served, thought in rows
+        }
 
     def known(self, keys: list[bytes]) -> set[bytes]:
         """Those of the keys that have a reply."""
@@ -80,7 +86,7 @@ class Ledger:
         query = "SELECT 1 FROM replies WHERE engine = ? AND model = ? AND revision = ? LIMIT 1"
         return self.connection.execute(query, (model.local_engine, model.name, model.revision)).fetchone() is not None
 
-    def _select(self, query: str, keys: list[bytes]) -> Iterator[tuple]:
+    def _select(self, query: str, keys: list[bytes]) -> Iterator[tuple[Any, ...]]:
         for start in range(0, len(keys), KEYS_PER_QUERY):
             chunk = keys[start : start + KEYS_PER_QUERY]
             yield from self.connection.execute(f"{query} ({','.join('?' * len(chunk))})", chunk)
@@ -89,7 +95,8 @@ class Ledger:
         """Keep these replies, all or none; a key that has a reply keeps its first."""
         day = datetime.now(UTC).date().isoformat()
         rows = [
-            (key, r.text, r.finish_reason, r.prompt_tokens, r.completion_tokens, model.local_engine, model.name, model.revision, r.served, day,
+            (key, r.text, r.finish_reason, r.prompt_tokens, r.completion_tokens,
+             model.local_engine, model.name, model.revision, r.served, day,
              model.cost(r.prompt_tokens, r.completion_tokens), r.reasoning)
             for key, r in replies
         ]  # fmt: skip
@@ -109,9 +116,15 @@ class Ledger:
         with self.transaction("nothing more was asked"):
             self._show_life()
             living = self._bury_the_dead()
-            claimed = {key for key, owner in self._select("SELECT key, owner FROM claims WHERE key IN", keys) if owner in living}
+            claimed = {
+                key
+                for key, owner in self._select("SELECT key, owner FROM claims WHERE key IN", keys)
+                if owner in living
+            }
             free = set(keys) - claimed - self.known(keys)
-            self.connection.executemany("INSERT OR REPLACE INTO claims VALUES (?, ?)", [(key, self._owner) for key in free])
+            self.connection.executemany(
+                "INSERT OR REPLACE INTO claims VALUES (?, ?)", [(key, self._owner) for key in free]
+            )
         return free
 
     def release(self) -> None:
@@ -135,7 +148,7 @@ class Ledger:
 
     def _bury_the_dead(self) -> set[str]:
         """The other owners that live; the claims of the others are deleted."""
-        living = set()
+        living = set[str]()
         for lock in self._owners.iterdir():
             if lock.name == self._owner:
                 continue
@@ -152,7 +165,8 @@ class Ledger:
 
 
 def is_free(lock: Path) -> bool:
-    """True where no process holds a lock on this file; a POSIX lock, so it outlives no process and no child inherits it."""
+    """True where no process holds a lock on this file; a POSIX lock, so it outlives no process and no child inherits
+    it."""
     try:
         with lock.open("r+") as file:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -4,7 +4,8 @@ Entities are spaCy's where params name one of its models; else those of a light 
 
 - a number, with its currency, percent sign or "million" and the like, is one entity;
 - a run of capitalised words is one ("Bank of England": a lower "of", "de", "van" or "von" may join two of them);
-- a run loses a function word at its front ("The Bank" is "Bank"), and a single word that opens a sentence counts only if
+- a run loses a function word at its front ("The Bank" is "Bank"), and a single word that opens a sentence counts only
+if
   the same text has it nowhere in lower case ("Everybody" beside "everybody" is none).
 
 The rule takes a capitalised common noun at the start of a sentence for a name, and finds no names in lower case.
@@ -31,7 +32,9 @@ through up down out near than then thus hence also however moreover meanwhile in
 been being am do does did have has had can could will would shall should may might must let please yes oh well now later soon again once
 first second finally everybody everyone somebody someone nobody many most several few more less other others one hello hi thanks
 """
-SENTENCE_END = re.compile(r"(?<=[.!?])(?<!\bMr\.)(?<!\bMrs\.)(?<!\bMs\.)(?<!\bDr\.)(?<!\bProf\.)(?<!\bSt\.)\s+(?=[^a-z])")
+SENTENCE_END = re.compile(
+    r"(?<=[.!?])(?<!\bMr\.)(?<!\bMrs\.)(?<!\bMs\.)(?<!\bDr\.)(?<!\bProf\.)(?<!\bSt\.)\s+(?=[^a-z])"
+)
 SENTENCE_START = re.compile(r"(?:^|[.!?:\n][\"'”’)]*\s*|[\"“(]\s*)$")
 
 
@@ -44,7 +47,8 @@ def tokens(text: str) -> list[str]:
 
 
 def finder(which: str, param: str) -> Callable[[str], list[str]]:
-    """text -> its entities, in order: by the rule, or by the spaCy model of that name, which `param` of params.yaml gives."""
+    """text -> its entities, in order: by the rule, or by the spaCy model of that name, which `param` of params.yaml
+    gives."""
     return by_rule if which == "rule" else lambda text: [entity.text for entity in spacy_model(which, param)(text).ents]
 
 
@@ -56,7 +60,8 @@ def spacy_model(name: str, param: str):
         return spacy.load(name)
     except (ImportError, OSError):
         raise SystemExit(
-            f"params.yaml: got {param} {name!r}, wanted an installed spaCy model: pip install -e '.[entities]' -c constraints.txt and "
+            f"params.yaml: got {param} {name!r}, wanted an installed spaCy model: pip install -e '.[entities]' -c "
+            f"constraints.txt and "
             f"python -m spacy download {name}, or set {param}: rule"
         ) from None
 

@@ -10,7 +10,9 @@ EXPLANATION = re.compile(r"\s[–—-]\s|\(")
 def one_label(text: str, synonyms: dict[str, tuple[str, ...]]) -> str | None:
     """The one label that the words name; None where they name none, several, or deny one."""
     words = text.casefold()
-    found = {label for label, names in synonyms.items() if any(re.search(rf"\b{re.escape(name)}\b", words) for name in names)}
+    found = {
+        label for label, names in synonyms.items() if any(re.search(rf"\b{re.escape(name)}\b", words) for name in names)
+    }
     return found.pop() if len(found) == 1 and not NEGATED.search(without(words, synonyms)) else None
 
 
@@ -23,7 +25,8 @@ def without(words: str, synonyms: dict[str, tuple[str, ...]]) -> str:
 
 
 def read_label(text: str, asked: Asked, synonyms: dict[str, tuple[str, ...]]) -> Reading | None:
-    """The reasoning and the label: what the reply marks as its answer, else a first or last line that is a label and nothing else."""
+    """The reasoning and the label: what the reply marks as its answer, else a first or last line that is a label and
+    nothing else."""
     marked = named(text, asked)
     if marked:
         label = one_label(EXPLANATION.split(clause(marked[1]), maxsplit=1)[0], synonyms)

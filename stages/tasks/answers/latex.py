@@ -1,6 +1,7 @@
 """LaTeX -> a number, by math-verify, in a process of its own.
 
-math-verify guards itself against endless expressions with signals, which work in a main thread alone; here they are off,
+math-verify guards itself against endless expressions with signals, which work in a main thread alone; here they are
+off,
 and a process that takes too long is killed.
 """
 
@@ -63,7 +64,12 @@ def serve(connection: Connection) -> None:
         except EOFError:
             return
         try:
-            found = parse(words if "\\boxed" in words or "$" in words else f"${words}$", configs, parsing_timeout=None, fallback_mode="no_fallback")  # pyright: ignore[reportArgumentType]
+            found = parse(
+                words if "\\boxed" in words or "$" in words else f"${words}$",
+                configs,
+                parsing_timeout=None,  # pyright: ignore[reportArgumentType]
+                fallback_mode="no_fallback",
+            )
             connection.send(to_text(found[0]) if found else None)
         except Exception:  # whatever sympy makes of it: it is unreadable
             connection.send(None)
@@ -75,7 +81,11 @@ def to_text(expression: object) -> str | None:
 
     if not isinstance(expression, sympy.Basic):
         return None
-    value = sympy.nsimplify(expression, rational=True) if expression.is_Float or expression.is_Rational else sympy.simplify(expression)
+    value = (
+        sympy.nsimplify(expression, rational=True)
+        if expression.is_Float or expression.is_Rational
+        else sympy.simplify(expression)
+    )
     if value.is_Rational:
         return canonical(Fraction(int(value.p), int(value.q)))  # pyright: ignore[reportAttributeAccessIssue]
     return str(value) if value.is_number and value.is_finite else None

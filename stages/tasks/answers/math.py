@@ -54,10 +54,13 @@ def boxed(text: str) -> tuple[str, str] | None:
 def bare_number(text: str) -> tuple[str, str]:
     """(what stands before, the words that hold the number), for a user who takes a reply's last number for its answer.
 
-    The words are the last sentence with a digit in it, or what it holds behind its last "=". The caller finds two unlike numbers
+    The words are the last sentence with a digit in it, or what it holds behind its last "=". The caller finds two
+    unlike numbers
     in them unreadable: which of two is meant would be a guess.
     """
-    start, sentence = max(((match.start(), match[0]) for match in SENTENCE.finditer(text) if re.search(r"\d", match[0])), default=(0, ""))
+    start, sentence = max(
+        ((match.start(), match[0]) for match in SENTENCE.finditer(text) if re.search(r"\d", match[0])), default=(0, "")
+    )
     before, equals, result = sentence.rpartition("=")
     return text[: start + len(before + equals)].strip(), result
 
@@ -65,7 +68,11 @@ def bare_number(text: str) -> tuple[str, str]:
 def write(reasoning: str, answer: str, answer_format: str) -> str:
     """The inverse of `read`; in JSON a finite decimal is a number."""
     is_number = re.fullmatch(r"-?\d+(\.\d+)?", answer)
-    return reply.write(ANNOTATION.sub("", reasoning), json.loads(answer) if is_number and answer_format == "json" else answer, answer_format)
+    return reply.write(
+        ANNOTATION.sub("", reasoning),
+        json.loads(answer) if is_number and answer_format == "json" else answer,
+        answer_format,
+    )
 
 
 def normalise(reference: str, choices: list[str]) -> str | None:

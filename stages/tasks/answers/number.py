@@ -18,7 +18,8 @@ OPERATION = re.compile(r"[0-9]\s*[+×÷]\s*\w|\w\s*[+×÷]\s*[0-9]|[0-9]\s*\*\s*
 
 
 def parse_number(text: str) -> str | None:
-    """The one number in `text` in canonical form; None where there is none, several that differ, or one that is no plain number."""
+    """The one number in `text` in canonical form; None where there is none, several that differ, or one that is no
+    plain number."""
     if text.isascii() and text.isdigit():  # most are, and this is ten times as quick
         return str(int(text))
     if OPERATION.search(text):

@@ -18,7 +18,8 @@ LETTER_STOP = re.compile(r"(?<![\w.])([A-Ja-j])\.\s+")  # "B. bank": no end of a
 
 
 def read(text: str, asked: Asked) -> Reading | None:
-    """The letter: of what the reply marks as its answer, else of a first or last line that is a choice and nothing else."""
+    """The letter: of what the reply marks as its answer, else of a first or last line that is a choice and nothing
+    else."""
     marked = named(text, asked)
     if marked:
         letter = one_choice(clause(LETTER_STOP.sub(r"\1) ", marked[1])), asked.choices)
@@ -39,7 +40,15 @@ def one_choice(words: str, choices: list[str]) -> str | None:
     if len(letters) == 1:
         letter = letters.pop()
         # "A. bank": the text must be the letter's own, and be no second choice
-        return letter if not by_text or (choices[LETTERS.index(letter)] in {choices[i] for i in by_text} and len({choices[i] for i in by_text}) == 1) else None
+        return (
+            letter
+            if not by_text
+            or (
+                choices[LETTERS.index(letter)] in {choices[i] for i in by_text}
+                and len({choices[i] for i in by_text}) == 1
+            )
+            else None
+        )
     return LETTERS[by_text[0]] if not letters and len(by_text) == 1 else None
 
 
@@ -52,14 +61,19 @@ def whole_choice(words: str, choices: list[str]) -> str | None:
         letter = match[1].upper()
         return letter if all(LETTERS[i] == letter for i in same_text) else None
     match = re.fullmatch(r"\(?([A-Ja-j])(?:\)|[.:]|\))\s*(.+)", words, re.DOTALL)
-    if match and match[1].upper() in LETTERS[: len(choices)] and fold(match[2]) == fold(choices[LETTERS.index(match[1].upper())]):
+    if (
+        match
+        and match[1].upper() in LETTERS[: len(choices)]
+        and fold(match[2]) == fold(choices[LETTERS.index(match[1].upper())])
+    ):
         return match[1].upper()
     same = [i for i, choice in enumerate(choices) if fold(choice) == fold(words)]
     return LETTERS[same[0]] if len(same) == 1 else None
 
 
 def named_letters(words: str, choices: list[str]) -> set[str]:
-    """The letters that stand in the words by themselves, and not within the text of a choice ("Washington D.C.", "vitamin C")."""
+    """The letters that stand in the words by themselves, and not within the text of a choice ("Washington D.C.",
+    "vitamin C")."""
     texts = sorted((fold(choice).split() for choice in choices if len(fold(choice)) > 1), key=len, reverse=True)
     for text in texts:
         spaced = r"\s+".join(map(re.escape, text))
@@ -68,12 +82,20 @@ def named_letters(words: str, choices: list[str]) -> set[str]:
 
 
 def named_choices(words: str, choices: list[str]) -> list[int]:
-    """The choices whose text stands in the words, less those that stand only within another's ("store" in "department store")."""
+    """The choices whose text stands in the words, less those that stand only within another's ("store" in "department
+    store")."""
     spans = {}
     for i, choice in enumerate(choices):
-        spans[i] = [match.span() for match in re.finditer(rf"(?<!\w){re.escape(fold(choice))}(?!\w)", fold(words))] if fold(choice) else []
+        spans[i] = (
+            [match.span() for match in re.finditer(rf"(?<!\w){re.escape(fold(choice))}(?!\w)", fold(words))]
+            if fold(choice)
+            else []
+        )
     every = [span for found in spans.values() for span in found]
-    outermost = {i: [s for s in found if not any(o != s and o[0] <= s[0] and s[1] <= o[1] for o in every)] for i, found in spans.items()}
+    outermost = {
+        i: [s for s in found if not any(o != s and o[0] <= s[0] and s[1] <= o[1] for o in every)]
+        for i, found in spans.items()
+    }
     return [i for i, found in outermost.items() if found]
 
 

@@ -14,13 +14,15 @@ FENCE = re.compile(r"^```\w*\s*|\s*```$")
 ANSWER_KEYS = ("answer", "final_answer", "label")
 # "The answer is", "Final answer:", "**Answer:**", "The correct choice (of five) is"; the last one in a reply counts
 SAID = re.compile(
-    r"(?P<so>\b(?:so|thus|therefore|hence|and),?\s+)?(?:\bthe\s+)?\b(?:final |correct |best |right )?(?:answer|choice|option|label)"
+    r"(?P<so>\b(?:so|thus|therefore|hence|and),?\s+)?(?:\bthe\s+)?\b(?:final |correct |best |right "
+    r")?(?:answer|choice|option|label)"
     r"(?:\s*\([^()\n]*\))?(?:\s+is\b|\s*[:=])[\s*:]*",
     re.IGNORECASE,
 )
 # how the sentence that names the answer may begin: "Among A through E, the answer is"
 LEAD_IN = re.compile(
-    r"(?:^|(?<=[.!?\n]))\s*(?:among|of|out of|from|based on|according to|considering|given(?! that)|in|for|with|between|looking at)\b"
+    r"(?:^|(?<=[.!?\n]))\s*(?:among|of|out of|from|based on|according to|considering|given(?! "
+    r"that)|in|for|with|between|looking at)\b"
     r"(?:[^\S\n]+[^\s=.!?]+){1,8}\s*$",
     re.IGNORECASE,
 )
@@ -65,7 +67,8 @@ def named(text: str, asked: Asked) -> tuple[str, str] | None:
 
 
 def before_mark(text: str, mark: str) -> tuple[str, str]:
-    """Up to the last mark, and the line behind it, which may stand below a colon. Marks before it may be headings; those with the
+    """Up to the last mark, and the line behind it, which may stand below a colon. Marks before it may be headings;
+    those with the
     same answer only repeat it."""
     reasoning, _, behind = text.rpartition(mark)
     answer = behind.lstrip(" \t\r\n:").rstrip().split("\n", 1)[0]

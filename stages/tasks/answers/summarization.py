@@ -34,7 +34,11 @@ def steps(text: str, answer_format: str) -> list[str]:
     if not isinstance(found, list) or not all(isinstance(step, dict) for step in found):
         return []
     found = [{str(key).casefold(): value for key, value in step.items()}.get("denser_summary") for step in found]
-    return [step.strip() for step in found] if all(isinstance(step, str) and any(map(str.isalpha, step)) for step in found) else []
+    return (
+        [step.strip() for step in found]
+        if all(isinstance(step, str) and any(map(str.isalpha, step)) for step in found)
+        else []
+    )
 
 
 def write(reasoning: str, answer: str, answer_format: str) -> str:

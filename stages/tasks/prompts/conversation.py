@@ -1,4 +1,5 @@
-"""How a conversation is put to a model: its whole history, own turns of the assistant included, up to the turn that is asked for."""
+"""How a conversation is put to a model: its whole history, own turns of the assistant included, up to the turn that is
+asked for."""
 
 import re
 from typing import Any
@@ -7,7 +8,14 @@ from stages.tasks.prompts.wording import Limits, Turn
 
 FIELDS = ("messages",)
 STYLES = ("plain",)  # the method has no other for it
-ROLES = {"system": "system", "user": "user", "human": "user", "assistant": "assistant", "gpt": "assistant", "ai": "assistant"}
+ROLES = {
+    "system": "system",
+    "user": "user",
+    "human": "user",
+    "assistant": "assistant",
+    "gpt": "assistant",
+    "ai": "assistant",
+}
 # transcripts in one string, as the Baize sets have them
 TRANSCRIPT_MARK = re.compile(r"\[\|(Human|AI)\|\]")
 
@@ -18,14 +26,17 @@ def instruction(style: str, wording: str, answer_format: str, limits: Limits) ->
 
 
 def turns(fields: dict[str, Any]) -> list[Turn]:
-    """The history up to the assistant's last turn, and that turn: it is the reference. Raises ValueError for what is no conversation."""
+    """The history up to the assistant's last turn, and that turn: it is the reference. Raises ValueError for what is no
+    conversation."""
     messages = fields["messages"]
     found = from_transcript(messages) if isinstance(messages, str) else [from_message(message) for message in messages]
     while found and found[-1].role != "assistant":
         found.pop()
     spoken = [turn.role for turn in found if turn.role != "system"]
     if spoken != ["user", "assistant"] * (len(spoken) // 2) or not spoken:
-        raise ValueError(f"got turns of {', '.join(spoken) or 'nobody'}, wanted user and assistant in turn, and an assistant's last")
+        raise ValueError(
+            f"got turns of {', '.join(spoken) or 'nobody'}, wanted user and assistant in turn, and an assistant's last"
+        )
     if not all(turn.content for turn in found):
         raise ValueError("got an empty turn")
     return found
@@ -35,7 +46,10 @@ def from_message(message: dict[str, Any]) -> Turn:
     """`role` and `content`, or `from` and `value` as in ShareGPT's files."""
     role, content = message.get("role", message.get("from")), message.get("content", message.get("value"))
     if role not in ROLES or not isinstance(content, str):
-        raise ValueError(f"got a turn with {sorted(message)} of {role!r}, wanted role and content (or from and value) of {', '.join(ROLES)}")
+        raise ValueError(
+            f"got a turn with {sorted(message)} of {role!r}, wanted role and content (or from and value) of "
+            f"{', '.join(ROLES)}"
+        )
     return Turn(ROLES[role], content.strip())
 
 

@@ -10,14 +10,17 @@ STYLES = ("plain", "cot")
 TASK = {
     "terse": "Does it follow?",
     "full": (
-        "You get a premise and a hypothesis. Decide by the premise alone. The label is entailment if the hypothesis must be true where the premise is, "
+        "You get a premise and a hypothesis. Decide by the premise alone. The label is entailment if the hypothesis "
+        "must be true where the premise is, "
         "contradiction if it cannot be true then, and neutral if the premise leaves it open."
     ),
 }
 
 
 def instruction(style: str, wording: str, answer_format: str, limits: Limits) -> str:
-    return reasoned(style, wording, answer_format, limits, TASK[wording], "the label: entailment, neutral or contradiction")
+    return reasoned(
+        style, wording, answer_format, limits, TASK[wording], "the label: entailment, neutral or contradiction"
+    )
 
 
 def turns(fields: dict[str, Any]) -> list[Turn]:

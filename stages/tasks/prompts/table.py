@@ -17,9 +17,13 @@ class PromptTemplate(Protocol):
 
     def instruction(self, style: str, wording: str, answer_format: str, limits: Limits) -> str: ...
 
-    def turns(self, fields: dict[str, Any]) -> list[Turn]: ...  # an assistant's turn at the end is the reference; ValueError for bad fields
+    def turns(
+        self, fields: dict[str, Any]
+    ) -> list[Turn]: ...  # an assistant's turn at the end is the reference; ValueError for bad fields
 
-    def schema(self, style: str, fields: dict[str, Any]) -> dict[str, Any] | None: ...  # of a JSON reply, where it is one
+    def schema(
+        self, style: str, fields: dict[str, Any]
+    ) -> dict[str, Any] | None: ...  # of a JSON reply, where it is one
 
     def reference_problem(self, reference: str, fields: dict[str, Any]) -> str | None: ...
 

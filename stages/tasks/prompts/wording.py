@@ -21,9 +21,14 @@ class Turn(NamedTuple):
 
 
 def reasoned(style: str, wording: str, answer_format: str, limits: Limits, task: str, answer: str) -> str:
-    """`task` says what to do, in one sentence or more; `answer` what the answer is, such as "the letter of the choice"."""
+    """`task` says what to do, in one sentence or more; `answer` what the answer is, such as "the letter of the
+    choice"."""
     if wording == "terse":
-        how = f"Reply as JSON: {json_keys(style)}." if answer_format == "json" else f"Give the answer after {answer_format}."
+        how = (
+            f"Reply as JSON: {json_keys(style)}."
+            if answer_format == "json"
+            else f"Give the answer after {answer_format}."
+        )
         return " ".join(part for part in (task, "Think step by step." if style == "cot" else "", how) if part)
     if style == "plain":
         if answer_format == "json":
@@ -31,10 +36,14 @@ def reasoned(style: str, wording: str, answer_format: str, limits: Limits, task:
         return f"{task} Reply with {answer} alone, on one line that begins with {answer_format}."
     if answer_format == "json":
         return (
-            f'{task} Reply with one JSON object and nothing else. It has two keys, in this order. "reasoning": your step-by-step reasoning, '
+            f'{task} Reply with one JSON object and nothing else. It has two keys, in this order. "reasoning": '
+            f"your step-by-step reasoning, "
             f'in at most {limits.max_words} words. "answer": {answer}.'
         )
-    return f"{task} First reason step by step, in at most {limits.max_words} words. Then give {answer} on a last line that begins with {answer_format}."
+    return (
+        f"{task} First reason step by step, in at most {limits.max_words} words. Then give {answer} on a last line "
+        f"that begins with {answer_format}."
+    )
 
 
 def json_keys(style: str) -> str:

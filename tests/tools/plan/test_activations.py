@@ -64,17 +64,28 @@ def model_of(settings: Training, parallelism: Parallelism) -> Any:
     if settings.method == "full":
         return plain if parallelism.zero == 0 else plain.to(getattr(torch, settings.precision))
     lora = settings.lora
-    adapter = LoraConfig(r=lora.rank, target_modules=lora.targets, use_dora=lora.dora, lora_dropout=lora.dropout, task_type="CAUSAL_LM")
-    return get_peft_model(plain.to(getattr(torch, settings.precision)), adapter, autocast_adapter_dtype=parallelism.zero == 0)
+    adapter = LoraConfig(
+        r=lora.rank, target_modules=lora.targets, use_dora=lora.dora, lora_dropout=lora.dropout, task_type="CAUSAL_LM"
+    )
+    return get_peft_model(
+        plain.to(getattr(torch, settings.precision)), adapter, autocast_adapter_dtype=parallelism.zero == 0
+    )
 
 
-def kept_for_backward(model: Any, context: int, parallelism: Parallelism, autocast: bool, positions: torch.Tensor | None = None) -> int:
-    """Bytes of the storages that the decoder's forward saves, weights and autocast's copies of them left out. The last row is padded."""
+def kept_for_backward(
+    model: Any, context: int, parallelism: Parallelism, autocast: bool, positions: torch.Tensor | None = None
+) -> int:
+    """Bytes of the storages that the decoder's forward saves, weights and autocast's copies of them left out. The last
+    row is padded."""
     if parallelism.checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
         model.enable_input_require_grads()
     weights = {t.untyped_storage().data_ptr() for t in itertools.chain(model.parameters(), model.buffers())}
-    shapes = {p.T.shape for p in model.parameters() if p.dim() == 2} if autocast and not hasattr(model, "peft_config") else set()
+    shapes = (
+        {p.T.shape for p in model.parameters() if p.dim() == 2}
+        if autocast and not hasattr(model, "peft_config")
+        else set()
+    )
     kept: dict[int, Any] = {}
 
     def pack(tensor: torch.Tensor) -> torch.Tensor:
@@ -88,7 +99,10 @@ def kept_for_backward(model: Any, context: int, parallelism: Parallelism, autoca
     mask[1:, -7:] = 0
     decoder = model.base_model.model.model if hasattr(model, "peft_config") else model.model
     given = {"position_ids": positions} if positions is not None else {"attention_mask": mask}
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor), torch.autocast("cpu", torch.bfloat16) if autocast else contextlib.nullcontext():
+    with (
+        torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor),
+        torch.autocast("cpu", torch.bfloat16) if autocast else contextlib.nullcontext(),
+    ):
         decoder(input_ids=tokens, use_cache=False, **given)
     return sum(storage.nbytes() for storage in kept.values())
 
@@ -97,14 +111,19 @@ def kept_for_backward(model: Any, context: int, parallelism: Parallelism, autoca
 @pytest.mark.parametrize("checkpointing", [False, True])
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(("precision", "zero"), REGIMES)
-def test_activations_are_those_of_a_real_model(settings: Training, precision: str, zero: int, method: str, checkpointing: bool, rows: int) -> None:
-    """One row alone has no mask; of two one is padded. With checkpointing the forward keeps the layers' inputs alone."""
+def test_activations_are_those_of_a_real_model(
+    settings: Training, precision: str, zero: int, method: str, checkpointing: bool, rows: int
+) -> None:
+    """One row alone has no mask; of two one is padded. With checkpointing the forward keeps the layers' inputs
+    alone."""
     settings = changed(settings, precision, method)
     parallelism = on_cpu(batch=rows).model_copy(update={"zero": zero, "checkpointing": checkpointing})
     model = model_of(settings, parallelism)
     for context in (192, 416):  # of no weight's size
         measured = kept_for_backward(model, context, parallelism, activations.autocasts(settings, parallelism))
-        assert activations.total(SMALL, settings, context, parallelism, backward=False) == pytest.approx(measured, rel=0.05), (context, measured)
+        assert activations.total(SMALL, settings, context, parallelism, backward=False) == pytest.approx(
+            measured, rel=0.05
+        ), (context, measured)
 
 
 def test_packed_rows_have_a_mask_as_one_long_row(settings: Training) -> None:

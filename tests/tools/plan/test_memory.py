@@ -22,7 +22,11 @@ from tools.plan.shapes import SHAPES, Shape, parameters
 
 SMALL = Shape(vocabulary=1024, hidden=256, intermediate=896, layers=4, heads=8, kv_heads=2, head_size=32, tied=False)
 # GB of each GPU with 8 of them: none, ZeRO-1, ZeRO-2, ZeRO-3, LoRA + ZeRO-2, LoRA + ZeRO-3
-TABLE = {8.03: (128.5, 44.2, 30.1, 16.1, 16.1, 2.0), 70.6: (1129.6, 388.3, 264.8, 141.2, 141.2, 17.7), 180: (2880, 990, 675, 360, 360, 45)}
+TABLE = {
+    8.03: (128.5, 44.2, 30.1, 16.1, 16.1, 2.0),
+    70.6: (1129.6, 388.3, 264.8, 141.2, 141.2, 17.7),
+    180: (2880, 990, 675, 360, 360, 45),
+}
 
 
 @pytest.fixture
@@ -55,7 +59,11 @@ def model_of(shape: Shape, settings: Training) -> Any:
     )
     model = LlamaForCausalLM(config).to(getattr(torch, settings.precision))
     lora = settings.lora
-    return model if settings.method == "full" else get_peft_model(model, LoraConfig(r=lora.rank, target_modules=lora.targets, task_type="CAUSAL_LM"))
+    return (
+        model
+        if settings.method == "full"
+        else get_peft_model(model, LoraConfig(r=lora.rank, target_modules=lora.targets, task_type="CAUSAL_LM"))
+    )
 
 
 @pytest.mark.parametrize("method", ["full", "lora"])
@@ -75,7 +83,10 @@ def test_states_are_those_of_a_real_step_without_deepspeed(settings: Training, m
     assert (found.weights, found.gradients, found.optimizer) == pytest.approx(measured, rel=0.05)
 
 
-needs_deepspeed = pytest.mark.skipif(not find_spec("deepspeed") or not shutil.which("g++"), reason="DeepSpeed is not installed, or there is no g++ for it")
+needs_deepspeed = pytest.mark.skipif(
+    not find_spec("deepspeed") or not shutil.which("g++"),
+    reason="DeepSpeed is not installed, or there is no g++ for it",
+)
 
 
 @needs_deepspeed
@@ -83,7 +94,14 @@ needs_deepspeed = pytest.mark.skipif(not find_spec("deepspeed") or not shutil.wh
 @pytest.mark.parametrize("num_processes", [1, 2])
 def test_states_are_those_that_deepspeed_holds(num_processes: int) -> None:
     """Weights, gradients and optimizer states of the first process under ZeRO-1, 2 and 3, in bfloat16."""
-    command = [sys.executable, "-m", "torch.distributed.run", f"--nproc_per_node={num_processes}", "--master_port=0", "--rdzv-backend=c10d"]
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        f"--nproc_per_node={num_processes}",
+        "--master_port=0",
+        "--rdzv-backend=c10d",
+    ]
     command += ["--rdzv-endpoint=localhost:0", str(Path(__file__).parent / "zero_states.py")]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=ROOT)

@@ -34,7 +34,8 @@ def test_traffic_of_a_step(settings: Training) -> None:
     def traffic(zero: int, which: Training, **more: object) -> tuple[float, float]:
         return step_seconds(SHAPE, which, 2048, 64, base.model_copy(update={"zero": zero, **more}), GPU)[1:]
 
-    # ZeRO-2 reduces 16-bit gradients, 2 each way; ZeRO-3 gathers 16-bit weights twice in each of 64 / (8·2) passes besides
+    # ZeRO-2 reduces 16-bit gradients, 2 each way; ZeRO-3 gathers 16-bit weights twice in each of 64 / (8·2) passes
+    # besides
     assert traffic(2, full) == pytest.approx((2 * 2 * total * 7 / 8 / 300e9, 0))
     assert traffic(3, full) == pytest.approx(((2 * 2 * total + 4 * 2 * 2 * total) * 7 / 8 / 300e9, 0))
     assert traffic(2, settings)[0] == pytest.approx(2 * 2 * 3_407_872 * 7 / 8 / 300e9)
@@ -43,7 +44,10 @@ def test_traffic_of_a_step(settings: Training) -> None:
 
 
 def test_arithmetic_is_shared(settings: Training) -> None:
-    one, eight = (step_seconds(SHAPE, settings, 2048, 64, on_cpu(batch=2).model_copy(update={"num_processes": n, "zero": 2}), GPU) for n in (1, 8))
+    one, eight = (
+        step_seconds(SHAPE, settings, 2048, 64, on_cpu(batch=2).model_copy(update={"num_processes": n, "zero": 2}), GPU)
+        for n in (1, 8)
+    )
     assert one[0] == pytest.approx(64 * 2048 * flops_per_token(SHAPE, settings, 2048, False) / (312e12 * EFFICIENCY))
     assert one[0] == pytest.approx(8 * eight[0])
     assert one[1] == 0

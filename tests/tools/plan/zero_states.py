@@ -1,4 +1,5 @@
-"""Print the bytes that DeepSpeed holds for a small Llama after one step, for each ZeRO stage; started under torchrun by test_memory."""
+"""Print the bytes that DeepSpeed holds for a small Llama after one step, for each ZeRO stage; started under torchrun by
+test_memory."""
 
 import gc
 import json
@@ -10,7 +11,13 @@ from peft import LoraConfig, get_peft_model
 from transformers import LlamaConfig, LlamaForCausalLM
 
 CONFIG = LlamaConfig(
-    vocab_size=1024, hidden_size=256, intermediate_size=896, num_hidden_layers=4, num_attention_heads=8, num_key_value_heads=2, tie_word_embeddings=False
+    vocab_size=1024,
+    hidden_size=256,
+    intermediate_size=896,
+    num_hidden_layers=4,
+    num_attention_heads=8,
+    num_key_value_heads=2,
+    tie_word_embeddings=False,
 )
 
 
@@ -34,7 +41,12 @@ def measure(method: str, zero: int) -> dict[str, Any]:
         "zero_optimization": {"stage": zero, "stage3_param_persistence_threshold": 0, "contiguous_gradients": True},
         "zero_force_ds_cpu_optimizer": False,
     }
-    started: Any = deepspeed.initialize(model=model, model_parameters=trained, optimizer=torch.optim.AdamW(trained), config=config)  # type: ignore[arg-type]
+    started: Any = deepspeed.initialize(
+        model=model,
+        model_parameters=trained,  # type: ignore[arg-type]
+        optimizer=torch.optim.AdamW(trained),
+        config=config,
+    )
     engine, optimizer = started[:2]
     ids = torch.zeros((1, 8), dtype=torch.long)
     engine.backward(engine(input_ids=ids, labels=ids).loss)
@@ -43,7 +55,12 @@ def measure(method: str, zero: int) -> dict[str, Any]:
     engine.backward(engine(input_ids=ids, labels=ids).loss)
     engine.step()
     masters = optimizer.fp32_partitioned_groups_flat if zero == 3 else optimizer.single_partition_of_fp32_groups
-    adam = [value for state in optimizer.optimizer.state.values() for value in state.values() if torch.is_tensor(value) and value.numel() > 1]
+    adam = [
+        value
+        for state in optimizer.optimizer.state.values()
+        for value in state.values()
+        if torch.is_tensor(value) and value.numel() > 1
+    ]
     return {
         "method": method,
         "zero": zero,
