@@ -30,7 +30,7 @@ PACKAGES = ("accelerate", "deepspeed", "peft", "torch", "transformers", "trl")
 
 
 def decisive(params: Params, data: list[Path]) -> dict[str, dict[str, Any]]:
-    """What decides the result, in four parts: values by name, files as their SHA-256, code by its path in this folder."""
+    """What decides the result, in four parts: values by name, files as SHA-256, code by its path in this folder."""
     sections = params.model_dump()
     return {
         "parameters": {f"{section}.{name}": value for section in sections for name, value in sections[section].items()},

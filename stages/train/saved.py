@@ -1,14 +1,12 @@
 """The saved student: how it is written, and the checks that it is what was trained."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from stages.train.parallelism import Parallelism
 from stages.train.params import Params
-
-# Nats a token between one model's next-token distributions in two forms. Rounding a laptop student to 16 bits makes 0.0007 of them.
-MAX_DIVERGENCE = {"float32": 1e-5, "bfloat16": 5e-3}
 
 
 def save(trainer: Any, tokenizer: Any, params: Params, parallelism: Parallelism, out: Path) -> None:
@@ -85,19 +83,28 @@ def tensors(out: Path, method: str, student: str) -> None:
         raise SystemExit(f"train-{student}: every lora_B of the saved adapter is zero, so it changes nothing: nothing was trained, or its weights were lost")
 
 
-def answers_alike(out: Path, params: Params, example: Any, expected: Any, student: str) -> None:
-    """The student as saved, and with its adapter merged, must expect the same tokens as the one in memory."""
+def answers_alike(
+    out: Path,
+    params: Params,
+    example: Any,
+    expected_TV: Any,
+    reload_fault: Callable[[Any, Any, str], str | None],
+    student: str,
+) -> None:
+    """The student as saved, and with its adapter merged, must answer like the one in memory, by the objective's check.
+
+    `expected_TV` are the logits of the one in memory for the example: (tokens, vocabulary), float32.
+    """
     quantized = params.profile.method == "lora" and params.profile.lora.quantization != "none"
     loaded = load(out, params)
     forms = {f"saved in {out}": logits(loaded, example, loaded.device)}
     if params.profile.method == "lora" and not quantized:
         merged = loaded.merge_and_unload()
         forms["with its adapter merged"] = logits(merged, example, merged.device)
-    limit = MAX_DIVERGENCE["bfloat16" if quantized else params.profile.precision]
-    for form, found in forms.items():
-        apart = divergence(expected, found)
-        if not apart <= limit:
-            raise SystemExit(f"train-{student}: the student {form} answers otherwise than the trained one: {apart:.2g} nats a token, at most {limit:g}")
+    for form, found_TV in forms.items():
+        fault = reload_fault(expected_TV, found_TV, "bfloat16" if quantized else params.profile.precision)
+        if fault:
+            raise SystemExit(f"train-{student}: the student {form} {fault}")
 
 
 def load(out: Path, params: Params) -> Any:
