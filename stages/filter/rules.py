@@ -1,6 +1,6 @@
 """The rules, in their order: a row is rejected by the first that it breaks, and has that one reason.
 
-A rule stands in this table whether it judges one row by itself (`faults`) or rows against each other.
+A rule stands in this table whether it judges one row by itself (`row_rules`) or rows against each other.
 """
 
 from collections.abc import Callable

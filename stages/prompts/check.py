@@ -16,7 +16,7 @@ ABSENT = object()
 class Question(NamedTuple):
     id: str
     turns: list[Turn]  # up to the one that is asked for
-    fields: dict[str, Any]  # what the task's prompt.py names, by its names
+    fields: dict[str, Any]  # what the task's prompt template names, by its names
     reference: str
     solution: str
 

@@ -98,7 +98,7 @@ def load() -> Params:
         )
     bound = {
         "name": dataset,
-        "prompts": {name: document["prompts"][name] for name in document["prompts"] if name != "style"},
+        "prompts": document["prompts"],
         "profile": document["profiles"][profile]["prompts"],
         "dataset": YAML(typ="safe").load(path),
     }

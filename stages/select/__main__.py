@@ -85,7 +85,7 @@ def targets(some: pl.DataFrame) -> pl.Series:
 
 def write_rows(rejected: pl.DataFrame, kept: pl.DataFrame, passed: pl.DataFrame) -> None:
     """All rows with the verdict, and what is learnt as JSONL."""
-    scores = passed.select("row", "s_judge", "s_perplexity")
+    scores = passed.select("row", *(name for name in own_schema("score") if name not in KEY))
     ours = {"weight": pl.lit(1.0), "tag": pl.lit(""), "negative": pl.lit(None, COLUMNS["negative"].type)}
     OUT.mkdir(parents=True, exist_ok=True)
     with ExitStack() as opened:

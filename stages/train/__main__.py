@@ -1,4 +1,4 @@
-"""Tune one student on the examples with plain supervised fine-tuning: `python -m stages.train 8b`."""
+"""Tune one student on the examples, towards an objective: `python -m stages.train 8b`."""
 
 import json
 import os
@@ -13,6 +13,7 @@ from stages.models.local import check
 from stages.sampling.process_group import die_with_parent
 from stages.train import arrow, curves, examples, parallelism
 from stages.train.examples import DATA, Tokens
+from stages.train.objective import OBJECTIVES
 from stages.train.parallelism import Parallelism
 from stages.train.params import Params, load
 
@@ -23,19 +24,13 @@ def main(student: str) -> None:
     params = load(student)
     check(params.base.model, params.base.revision)
     die_with_parent()
-    os.environ.setdefault(
-        "DS_ACCELERATOR", "cuda" if shutil.which("nvidia-smi") else "cpu"
-    )  # accelerate imports DeepSpeed, which warns if it must look
-    from stages.train import (  # after the parameters, because these imports take seconds
-        arguments,
-        checkpoint,
-        preflight,
-        prepare,
-        saved,
-        worker,
-    )
+    # accelerate imports DeepSpeed, which warns if it must look
+    os.environ.setdefault("DS_ACCELERATOR", "cuda" if shutil.which("nvidia-smi") else "cpu")
+    # after the parameters, because these imports take seconds
+    from stages.train import arguments, base, checkpoint, preflight, prepare, saved, worker
 
-    tokenizer, stop_ids = read_tokenizer(params, student)
+    tokenizer = base.read_tokenizer(params, student)
+    stop_ids = base.stop_ids(params, tokenizer)
     decides = checkpoint.decisive(params, [DATA / "train.jsonl", DATA / "validation.jsonl"])
     output = checkpoint.folder(student, decides)
     plan = parallelism.load(student, checkpoint.home())
@@ -56,30 +51,11 @@ def main(student: str) -> None:
         worker.train(student, params, plan, output, tokenizer)
     out = Path("models") / student
     saved.tensors(out, params.profile.method, student)
-    saved.answers_alike(out, params, first[0], saved.read_expected(output), student)
+    expected_TV = saved.read_expected(output)
+    saved.answers_alike(out, params, first[0], expected_TV, OBJECTIVES["plain"].reload_fault, student)
     counts = json.loads((output / prepare.COUNTS).read_text())
     curves.write(student, json.loads((output / "report.json").read_text()), counts, params.train.log_every_steps)
     shutil.rmtree(output)
-
-
-def read_tokenizer(params: Params, student: str) -> tuple[Any, set[int]]:
-    """The student's tokenizer, and the tokens that end its answers."""
-    from transformers import AutoTokenizer, GenerationConfig
-
-    source: dict[str, Any] = {} if Path(params.base.model).exists() else {"revision": params.base.revision}
-    try:
-        tokenizer: Any = AutoTokenizer.from_pretrained(params.base.model, **source)
-    except OSError as error:  # not found, no access, no network
-        raise SystemExit(
-            f"train-{student}: model {params.base.model} at {params.base.revision}: {error}\n"
-            "Check `model` and `revision` in params.yaml, the network and HF_TOKEN."
-        ) from None
-    try:
-        stop = GenerationConfig.from_pretrained(params.base.model, **source).eos_token_id
-    except OSError:  # a model without generation_config.json
-        stop = None
-    stop = tokenizer.eos_token_id if stop is None else stop
-    return tokenizer, {stop} if isinstance(stop, int) else set(stop)
 
 
 def show(first: list[Tokens], tokenizer: Any, student: str) -> None:

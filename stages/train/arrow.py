@@ -1,4 +1,4 @@
-"""Examples in Arrow files that every process of a training maps: one copy in memory for all, and no Python lists of it."""
+"""Examples in Arrow files that every process of a training maps: one copy in memory for all, no Python lists of it."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path

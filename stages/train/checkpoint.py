@@ -30,13 +30,13 @@ PACKAGES = ("accelerate", "deepspeed", "peft", "torch", "transformers", "trl")
 
 
 def decisive(params: Params, data: list[Path]) -> dict[str, dict[str, Any]]:
-    """What decides the result, in four parts: values by name, files as their SHA-256."""
+    """What decides the result, in four parts: values by name, files as SHA-256, code by its path in this folder."""
     sections = params.model_dump()
     return {
         "parameters": {f"{section}.{name}": value for section in sections for name, value in sections[section].items()},
         "data": {path.name: digest(path) for path in data},
         "versions": {package: version(package) for package in PACKAGES},
-        "code": {path.name: digest(path) for path in sorted(CODE.glob("*.py"))},
+        "code": {path.relative_to(CODE).as_posix(): digest(path) for path in sorted(CODE.rglob("*.py"))},
     }
 
 
@@ -84,7 +84,8 @@ def unequal(mine: dict[str, Any], theirs: dict[str, Any]) -> list[str]:
 
 @contextmanager
 def begun(output: Path, decides: dict[str, dict[str, Any]]) -> Iterator[Path]:
-    """A folder that becomes `output` once it is filled: a kill before that leaves a `.part` that does not count, a fault leaves nothing."""
+    """A folder that becomes `output` once it is filled: a kill before that leaves a `.part` that does not count, a
+    fault leaves nothing."""
     part = output.with_name(f"{output.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
@@ -102,18 +103,22 @@ def home() -> Path:
 
 
 def latest(output: Path) -> Path | None:
-    """The last whole checkpoint: it is marked when every process has written its part, so a kill while saving leaves none that counts."""
+    """The last whole checkpoint: it is marked when every process has written its part, so a kill while saving leaves
+    none that counts."""
     whole = [path for path in output.glob("checkpoint-*") if (path / WHOLE).exists()]
     return max(whole, key=lambda path: int(path.name.split("-")[1]), default=None)
 
 
 def fits(checkpoint: Path, parallelism: Parallelism, student: str) -> None:
-    """DeepSpeed's checkpoints hold each process's share, so they fit the same processes and stage only; the others fit any number of processes."""
+    """DeepSpeed's checkpoints hold each process's share, so they fit the same processes and stage only; the others fit
+    any number of processes."""
     written, wanted = json.loads((checkpoint / WHOLE).read_text()), layout(parallelism)
     if written != wanted and (written["zero"] or wanted["zero"]):
         raise SystemExit(
-            f"train-{student}: {checkpoint} was written by {written['num_processes']} processes with ZeRO-{written['zero']}, wanted "
-            f"{wanted['num_processes']} with ZeRO-{wanted['zero']}: set num_processes and zero in .potstill/parallelism-{student}.json to go on from it, "
+            f"train-{student}: {checkpoint} was written by {written['num_processes']} processes with "
+            f"ZeRO-{written['zero']}, wanted "
+            f"{wanted['num_processes']} with ZeRO-{wanted['zero']}: set num_processes and zero in "
+            f".potstill/parallelism-{student}.json to go on from it, "
             "or remove its folder to start afresh"
         )
 

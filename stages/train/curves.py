@@ -7,7 +7,8 @@ from typing import Any
 
 
 def write(student: str, report: dict[str, Any], counts: dict[str, int], every: int) -> None:
-    """metrics/train-8b.json, the loss of every `every` steps as train-8b.csv, and each evaluation's as validation-8b.csv."""
+    """metrics/train-8b.json, the loss of every `every` steps as train-8b.csv, and each evaluation's as
+    validation-8b.csv."""
     curve = loss_curve(report["history"], every)
     values = {
         **counts,

@@ -20,8 +20,10 @@ class Tokens(NamedTuple):
 def tokenize(rows: Sequence[dict[str, Any]], tokenizer: Any) -> Iterator[Tokens]:
     """The prompts exactly as they will be served, each with its completion, which alone is learnt.
 
-    The ids are those that `apply_chat_template` gives for each row, but the tokenizer takes all texts at once, on all cores.
-    Raises ValueError with the text where they part, if the chat template words a prompt otherwise once an answer follows.
+    The ids are those that `apply_chat_template` gives for each row, but the tokenizer takes all texts at once, on all
+    cores.
+    Raises ValueError with the text where they part, if the chat template words a prompt otherwise once an answer
+    follows.
     """
     served = tokenizer.apply_chat_template([row["prompt"] for row in rows], add_generation_prompt=True, tokenize=False)
     whole = tokenizer.apply_chat_template([row["prompt"] + row["completion"] for row in rows], tokenize=False)

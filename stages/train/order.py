@@ -1,4 +1,4 @@
-"""In which order rows are learnt: the same on any number of processes, so that a step holds the same rows everywhere."""
+"""The order in which rows are learnt: the same on any number of processes, so a step holds the same rows everywhere."""
 
 from collections.abc import Iterator
 

@@ -1,6 +1,7 @@
 """How a training is executed on this machine. None of it changes the result, so none of it is a parameter.
 
-A file `.potstill/parallelism-8b.json` beside the checkpoints, which a person may write (`python -m tools.plan 8b --write`)
+A file `.potstill/parallelism-8b.json` beside the checkpoints, which a person may write (`python -m tools.plan 8b
+--write`)
 and edit; where there is none, the planner is run as a process, so that its code decides no result.
 """
 
@@ -49,5 +50,6 @@ def load(student: str, home: Path) -> Parallelism:
             f"{'.'.join(map(str, e['loc'])) or 'all'}: {e['msg']}, got {e['input']!r}" for e in error.errors()
         )
         raise SystemExit(
-            f"train-{student}: {source} is no parallelism: {faults}; remove it, or write it anew with `python -m tools.plan {student} --write`"
+            f"train-{student}: {source} is no parallelism: {faults}; remove it, or write it anew with `python -m "
+            f"tools.plan {student} --write`"
         ) from None

@@ -68,7 +68,8 @@ def load(student: str, profile_name: str | None = None) -> Params:
     name, section = profile_name or document["profile"], f"student-{student}"
     if student not in document["students"]:
         raise SystemExit(
-            f"train-{student}: got a student that is not in `students` of params.yaml, wanted one of {', '.join(document['students'])}"
+            f"train-{student}: got a student that is not in `students` of params.yaml, wanted one of "
+            f"{', '.join(document['students'])}"
         )
     settings = document["profiles"][name][section]
     bound = {

@@ -15,10 +15,12 @@ MODERN = (8, 0)  # CUDA capability of the A100: the first with bfloat16, and wit
 
 
 def tokens(rows: Sequence[dict[str, Any]], split: str, first_line: int, tokenizer: Any, student: str) -> list[Tokens]:
-    """A split's rows from line `first_line` as token ids; raises where the student would be served a prompt that it never saw."""
+    """A split's rows from line `first_line` as token ids; raises where the student would be served a prompt that it
+    never saw."""
     if not tokenizer.chat_template:
         raise SystemExit(
-            f"train-{student}: the model's tokenizer has no chat template, wanted one, for it words prompts; add it to its folder"
+            f"train-{student}: the model's tokenizer has no chat template, wanted one, for it words prompts; add it "
+            f"to its folder"
         )
     found: list[Tokens] = []
     try:
@@ -26,8 +28,10 @@ def tokens(rows: Sequence[dict[str, Any]], split: str, first_line: int, tokenize
             found.append(example)
     except ValueError as parted:
         raise SystemExit(
-            f"train-{student}: the chat template words the prompt of line {first_line + len(found)} of {DATA / split}.jsonl otherwise "
-            f"when an answer follows ({parted}), so the student would be served prompts it never saw; use a template that begins both alike"
+            f"train-{student}: the chat template words the prompt of line {first_line + len(found)} of "
+            f"{DATA / split}.jsonl otherwise "
+            f"when an answer follows ({parted}), so the student would be served prompts it never saw; use a template "
+            f"that begins both alike"
         ) from None
     return found
 
@@ -37,7 +41,8 @@ def overlong(lengths: Sequence[int], split: str, max_length: int, policy: str, s
     count = sum(length > max_length for length in lengths)
     if count and policy == "error":
         raise SystemExit(
-            f"train-{student}: {count} of {len(lengths)} examples in {DATA / split}.jsonl have more than {max_length} tokens (the longest {max(lengths)}); "
+            f"train-{student}: {count} of {len(lengths)} examples in {DATA / split}.jsonl have more than {max_length} "
+            f"tokens (the longest {max(lengths)}); "
             f"raise max_length, or set train.overlong: truncate in params.yaml"
         )
     return count
@@ -51,7 +56,8 @@ def loss_mask(examples: Sequence[Tokens], split: str, first_line: int, stop_ids:
             raise SystemExit(f"{where} has an empty loss mask, so nothing would be learnt from its target")
         if stop_ids.isdisjoint(example.labels):
             raise SystemExit(
-                f"{where} has no end token {sorted(stop_ids)} in its loss mask, so the student would never learn to stop; "
+                f"{where} has no end token {sorted(stop_ids)} in its loss mask, so the student would never learn to "
+                f"stop; "
                 "give the model a chat template that ends turns with the end token"
             )
 
@@ -61,7 +67,7 @@ def one_step(num_rows: int, params: Params, student: str) -> None:
         rows = "packed rows" if params.profile.packing else "examples"
         raise SystemExit(
             f"train-{student}: got {num_rows} {rows}, wanted at least one step of {params.profile.batch_size}; "
-            f"make more examples, or lower batch_size of train-{student} in params.yaml"
+            f"make more examples, or lower train.batch_size of student-{student} in params.yaml"
         )
 
 
@@ -92,7 +98,8 @@ def machine(params: Params, parallelism: Parallelism, found: Machine, student: s
     fault = first_fault(params, parallelism, found)
     if fault:
         raise SystemExit(
-            f"train-{student}: {fault}, or let `python -m tools.plan {student} --write` write .potstill/parallelism-{student}.json anew"
+            f"train-{student}: {fault}, or let `python -m tools.plan {student} --write` write "
+            f".potstill/parallelism-{student}.json anew"
         )
 
 
@@ -108,20 +115,30 @@ def first_fault(params: Params, parallelism: Parallelism, found: Machine) -> str
     missing = [name for name, needed in wanted.items() if needed and name not in found.packages]
     in_one_pass = parallelism.num_processes * parallelism.rows_per_device
     if missing:
-        return f"the parallelism or the parameters want {', '.join(missing)}, which is not installed: install it (pip install -e '.[gpu]')"
+        return (
+            f"the parallelism or the parameters want {', '.join(missing)}, which is not installed: install it (pip "
+            f"install -e '.[gpu]')"
+        )
     if settings.batch_size % in_one_pass:
         return (
-            f"batch_size is {settings.batch_size}, which {parallelism.num_processes} processes of {parallelism.rows_per_device} rows cannot share evenly: "
+            f"batch_size is {settings.batch_size}, which {parallelism.num_processes} processes of "
+            f"{parallelism.rows_per_device} rows cannot share evenly: "
             "change batch_size in params.yaml"
         )
     if found.num_gpus and parallelism.hostfile is None and parallelism.num_processes > found.num_gpus:
         return f"got {found.num_gpus} GPUs, wanted {parallelism.num_processes}, one for each process: set num_processes"
     if old and settings.precision == "bfloat16":
-        return f"GPUs of CUDA capability {found.capability} have no bfloat16, wanted {MODERN} or later: set precision: float32 in params.yaml"
+        return (
+            f"GPUs of CUDA capability {found.capability} have no bfloat16, wanted {MODERN} or later: set precision: "
+            f"float32 in params.yaml"
+        )
     if parallelism.attention == "flash_attention_2" and (
         old or found.capability is None or settings.precision != "bfloat16"
     ):
-        return "FlashAttention-2 needs a GPU of CUDA capability (8, 0) or later and precision bfloat16: set attention to sdpa"
+        return (
+            "FlashAttention-2 needs a GPU of CUDA capability (8, 0) or later and precision bfloat16: set attention "
+            "to sdpa"
+        )
     if nf4 and parallelism.zero == 3:
         return "nf4 weights cannot be parted by ZeRO-3: set zero to 2 or less"
     if parallelism.zero == 0 and (
@@ -139,13 +156,15 @@ def disk_space(checkpoint_bytes: float, found: Machine, folder: Path, student: s
     needed = NUM_KEPT * checkpoint_bytes
     if needed > found.free_bytes:
         raise SystemExit(
-            f"train-{student}: got {found.free_bytes / 1e9:.1f} GB free at {folder}, wanted {needed / 1e9:.1f} GB for {NUM_KEPT} checkpoints; "
+            f"train-{student}: got {found.free_bytes / 1e9:.1f} GB free at {folder}, wanted {needed / 1e9:.1f} GB for "
+            f"{NUM_KEPT} checkpoints; "
             "free some, or link .potstill/checkpoints to a larger disk"
         )
 
 
 def checkpoint_bytes(params: Params) -> float:
-    """Of one checkpoint, at most: 16 bytes a trained parameter (weights, a float32 copy of them, Adam's two states). Loads no weights."""
+    """Of one checkpoint, at most: 16 bytes a trained parameter (weights, a float32 copy of them, Adam's two states).
+    Loads no weights."""
     import torch
     from peft import get_peft_model
     from transformers import AutoConfig, AutoModelForCausalLM

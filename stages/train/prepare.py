@@ -1,4 +1,5 @@
-"""The examples, tokenised once and in one process before any weights load: checked as they go by, cut, packed, and written for all to map."""
+"""The examples, tokenised once and in one process before any weights load: checked as they go by, cut, packed, and
+written for all to map."""
 
 import json
 from array import array
@@ -29,7 +30,8 @@ def prepare(folder: Path, params: Params, tokenizer: Any, stop_ids: set[int], st
 def tokenise(
     split: str, folder: Path, params: Params, tokenizer: Any, stop_ids: set[int], student: str
 ) -> dict[str, int]:
-    """Check and write a split's examples; returns how many there are, were cut, and were left out with nothing left to learn."""
+    """Check and write a split's examples; returns how many there are, were cut, and were left out with nothing left to
+    learn."""
     max_length = params.profile.max_length
     lengths = array("i")  # in tokens, of the rows so far
 

@@ -1,11 +1,11 @@
 """What is seen of a training while it runs, and what stops it."""
 
 import math
-import statistics
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from transformers.trainer_callback import ProgressCallback
 from stages.train import checkpoint
 from stages.train.parallelism import Parallelism
 
-NUM_STEPS = 20  # whose median loss a jump is measured from
+NUM_STEPS = 20  # losses kept, which the next one is judged by
 
 
 class LossOnBar(ProgressCallback):
@@ -40,18 +40,32 @@ class LossOnBar(ProgressCallback):
             self.training_bar.close()
 
 
+@contextmanager
+def loss_on_bar(trainer: Any) -> Iterator[None]:
+    """The trainer shows its own progress no longer, but this bar."""
+    bar = LossOnBar()
+    trainer.remove_callback(ProgressCallback)
+    trainer.add_callback(bar)
+    try:
+        yield
+    except SystemExit:
+        bar.close()  # or it would be drawn once more below the reason
+        raise
+
+
 class StopOnBadLoss(TrainerCallback):
-    """Stop at a loss or gradient that is no number, or at a loss far above those before it, and name the examples of that step."""
+    """Stop at a loss or gradient that is no number, or at a loss that the objective faults, and name the step's examples."""
 
     def __init__(
-        self, student: str, max_jump: float, examples_of_step: Callable[[int], list[int]], output: Path
+        self,
+        student: str,
+        loss_fault: Callable[[float, list[float], float], str | None],  # the objective's
+        max_jump: float,
+        examples_of_step: Callable[[int], list[int]],
+        output: Path,
     ) -> None:
-        self._student, self._max_jump, self._examples_of_step, self._output = (
-            student,
-            max_jump,
-            examples_of_step,
-            output,
-        )
+        self._student, self._loss_fault, self._max_jump = student, loss_fault, max_jump
+        self._examples_of_step, self._output = examples_of_step, output
         self._losses: deque[float] = deque(maxlen=NUM_STEPS)
 
     def on_train_begin(
@@ -69,26 +83,24 @@ class StopOnBadLoss(TrainerCallback):
     ) -> None:
         if not logs or "loss" not in logs:
             return
-        fault = bad_loss(logs["loss"], logs.get("grad_norm", 0.0), list(self._losses), self._max_jump)
+        loss, grad_norm = logs["loss"], logs.get("grad_norm", 0.0)
+        fault = not_finite(loss, grad_norm) or self._loss_fault(loss, list(self._losses), self._max_jump)
         if fault:
             lines = ", ".join(str(number + 1) for number in self._examples_of_step(state.global_step))
             good = checkpoint.latest(self._output)
             raise SystemExit(
-                f"train-{self._student}: step {state.global_step}: {fault}. Its examples are lines {lines} of data/selected/train.jsonl; "
+                f"train-{self._student}: step {state.global_step}: {fault}. Its examples are lines {lines} of "
+                f"data/selected/train.jsonl; "
                 f"the last good checkpoint is {good or 'none, none was written yet'}. "
                 "Look at the examples, lower learning_rate, or raise train.max_loss_jump in params.yaml"
             )
-        self._losses.append(logs["loss"])
+        self._losses.append(loss)
 
 
-def bad_loss(loss: float, grad_norm: float, before: list[float], max_jump: float) -> str | None:
-    """What is wrong with a step's loss, in words; losses in nats a token."""
+def not_finite(loss: float, grad_norm: float) -> str | None:
+    """What is a fault of a step under every objective, in words."""
     if not math.isfinite(loss) or not math.isfinite(grad_norm):
         return f"the loss is {loss} and the gradient's norm {grad_norm}"
-    if before and loss > statistics.median(before) + max_jump:
-        return (
-            f"the loss jumped to {loss:.3f}, from a median of {statistics.median(before):.3f} over {len(before)} steps"
-        )
     return None
 
 
@@ -127,7 +139,8 @@ class Throughput(TrainerCallback):
             share = flops_utilisation(speed, num_parameters, self._method, self._parallelism)
             of_peak = f", {share:.1%} of the devices' peak" if share is not None else ""
             print(
-                f"train-{self._student}: {self._num_tokens:.0f} tokens in {self._seconds:.1f} s of steps: {speed:.0f} tokens/s{of_peak}",
+                f"train-{self._student}: {self._num_tokens:.0f} tokens in {self._seconds:.1f} s of steps: {speed:.0f} "
+                f"tokens/s{of_peak}",
                 file=sys.stderr,
             )
 
@@ -135,7 +148,8 @@ class Throughput(TrainerCallback):
 def flops_utilisation(
     tokens_per_second: float, num_parameters: int, method: str, parallelism: Parallelism
 ) -> float | None:
-    """MFU (arXiv 2204.02311, appendix B), attention left out: 6 FLOPs a parameter and token, 4 where the weights get no gradient."""
+    """MFU (arXiv 2204.02311, appendix B), attention left out: 6 FLOPs a parameter and token, 4 where the weights get no
+    gradient."""
     if parallelism.peak_flops is None:
         return None
     return (

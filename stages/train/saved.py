@@ -1,18 +1,17 @@
 """The saved student: how it is written, and the checks that it is what was trained."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from stages.train.parallelism import Parallelism
 from stages.train.params import Params
 
-# Nats a token between one model's next-token distributions in two forms. Rounding a laptop student to 16 bits makes 0.0007 of them.
-MAX_DIVERGENCE = {"float32": 1e-5, "bfloat16": 5e-3}
-
 
 def save(trainer: Any, tokenizer: Any, params: Params, parallelism: Parallelism, out: Path) -> None:
-    """Write weights (or the adapter) and tokenizer. Every process takes part: under ZeRO-3 each holds a share of the weights."""
+    """Write weights (or the adapter) and tokenizer. Every process takes part: under ZeRO-3 each holds a share of the
+    weights."""
     import torch
 
     model = trainer.accelerator.unwrap_model(trainer.model)
@@ -23,15 +22,13 @@ def save(trainer: Any, tokenizer: Any, params: Params, parallelism: Parallelism,
         precision = torch.float32
     else:
         own = {name for name, _ in (*model.named_parameters(), *model.named_buffers())}  # each tied weight once
-        whole = trainer.accelerator.get_state_dict(
-            trainer.model_wrapped
-        )  # under ZeRO-3 the first process alone gets it
+        # under ZeRO-3 the first process alone gets it
+        whole = trainer.accelerator.get_state_dict(trainer.model_wrapped)
         state = {name: tensor for name, tensor in (whole or {}).items() if name in own}
         precision = getattr(torch, params.profile.precision)
     if trainer.accelerator.is_main_process:
-        tokenizer(
-            ""
-        )  # one that was used saves that it neither pads nor cuts, and a resumed training may not have used it yet
+        # one that was used saves that it neither pads nor cuts, and a resumed training may not have used it yet
+        tokenizer("")
         state = {name: tensor.to(precision) if tensor.is_floating_point() else tensor for name, tensor in state.items()}
         model.save_pretrained(out, state_dict=state, safe_serialization=True)
         tokenizer.save_pretrained(out)
@@ -81,11 +78,13 @@ def tensors(out: Path, method: str, student: str) -> None:
                 tensor = opened.get_tensor(name)
                 if not tensor.numel():
                     raise SystemExit(
-                        f"train-{student}: the saved tensor {name} is empty: the weights were not gathered before they were saved"
+                        f"train-{student}: the saved tensor {name} is empty: the weights were not gathered before "
+                        f"they were saved"
                     )
                 if not torch.isfinite(tensor).all():
                     raise SystemExit(
-                        f"train-{student}: the saved tensor {name} has values that are no numbers; lower learning_rate in params.yaml"
+                        f"train-{student}: the saved tensor {name} has values that are no numbers; lower "
+                        f"learning_rate in params.yaml"
                     )
                 num_values += tensor.numel()
                 adapter_moved |= "lora_B" in name and bool(tensor.any())
@@ -93,25 +92,33 @@ def tensors(out: Path, method: str, student: str) -> None:
         raise SystemExit(f"train-{student}: no tensor was saved in {out}")
     if method == "lora" and not adapter_moved:
         raise SystemExit(
-            f"train-{student}: every lora_B of the saved adapter is zero, so it changes nothing: nothing was trained, or its weights were lost"
+            f"train-{student}: every lora_B of the saved adapter is zero, so it changes nothing: nothing was trained, "
+            f"or its weights were lost"
         )
 
 
-def answers_alike(out: Path, params: Params, example: Any, expected: Any, student: str) -> None:
-    """The student as saved, and with its adapter merged, must expect the same tokens as the one in memory."""
+def answers_alike(
+    out: Path,
+    params: Params,
+    example: Any,
+    expected_TV: Any,
+    reload_fault: Callable[[Any, Any, str], str | None],
+    student: str,
+) -> None:
+    """The student as saved, and with its adapter merged, must answer like the one in memory, by the objective's check.
+
+    `expected_TV` are the logits of the one in memory for the example: (tokens, vocabulary), float32.
+    """
     quantized = params.profile.method == "lora" and params.profile.lora.quantization != "none"
     loaded = load(out, params)
     forms = {f"saved in {out}": logits(loaded, example, loaded.device)}
     if params.profile.method == "lora" and not quantized:
         merged = loaded.merge_and_unload()
         forms["with its adapter merged"] = logits(merged, example, merged.device)
-    limit = MAX_DIVERGENCE["bfloat16" if quantized else params.profile.precision]
-    for form, found in forms.items():
-        apart = divergence(expected, found)
-        if not apart <= limit:
-            raise SystemExit(
-                f"train-{student}: the student {form} answers otherwise than the trained one: {apart:.2g} nats a token, at most {limit:g}"
-            )
+    for form, found_TV in forms.items():
+        fault = reload_fault(expected_TV, found_TV, "bfloat16" if quantized else params.profile.precision)
+        if fault:
+            raise SystemExit(f"train-{student}: the student {form} {fault}")
 
 
 def load(out: Path, params: Params) -> Any:

@@ -51,6 +51,21 @@ def test_the_folder_depends_on_what_decides_the_result(data: Path, monkeypatch: 
     assert {path.parent for path in found} == {data.parent / ".potstill/checkpoints"}, "the main checkout's"
 
 
+def test_code_in_a_subfolder_decides_too(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = data.parent / "code"
+    (code / "objectives").mkdir(parents=True)
+    for name in ("plain.py", "objectives/plain.py"):
+        (code / name).write_text(f"# {name}\n")
+    monkeypatch.setattr(checkpoint, "CODE", code)
+    params = load("8b")
+    before = decisive(params, [data])
+    assert list(before["code"]) == ["objectives/plain.py", "plain.py"], "files of one name in two folders are two"
+    (code / "objectives/plain.py").write_text("# another loss\n")
+    after = decisive(params, [data])
+    assert checkpoint.unequal(before["code"], after["code"]) == ["objectives/plain.py"]
+    assert folder("8b", before) != folder("8b", after)
+
+
 def test_a_package_that_is_not_installed_counts_as_absent() -> None:
     assert checkpoint.version("no-such-package") is None
     assert checkpoint.version("torch")

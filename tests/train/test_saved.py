@@ -12,6 +12,7 @@ from transformers import AutoModelForCausalLM
 
 from stages.train import saved
 from stages.train.examples import Tokens
+from stages.train.objectives.plain import reload_fault
 from stages.train.params import Params, load
 from tests.architecture.closure import ROOT
 
@@ -53,13 +54,13 @@ def test_what_was_trained_passes_and_what_was_lost_does_not(method: str, precisi
     model.save_pretrained(tmp_path)
     expected = saved.logits(model, EXAMPLE, "cpu")
     saved.tensors(tmp_path, method, "8b")
-    saved.answers_alike(tmp_path, params, EXAMPLE, expected, "8b")
+    saved.answers_alike(tmp_path, params, EXAMPLE, expected, reload_fault, "8b")
     base: Any = AutoModelForCausalLM.from_pretrained(BASE, dtype=torch.float32)
     with pytest.raises(
         SystemExit,
         match=r"train-8b: the student saved in .* answers otherwise than the trained one: [\d.]+ nats a token, at most",
     ):
-        saved.answers_alike(tmp_path, params, EXAMPLE, saved.logits(base, EXAMPLE, "cpu"), "8b")
+        saved.answers_alike(tmp_path, params, EXAMPLE, saved.logits(base, EXAMPLE, "cpu"), reload_fault, "8b")
 
 
 def change(folder: Path, method: str, name_part: str, value: Any) -> str:
@@ -113,7 +114,7 @@ def test_another_adapter_is_refused(tmp_path: Path) -> None:
     change(tmp_path, "lora", "lora_B", lambda tensor: -tensor)
     saved.tensors(tmp_path, "lora", "8b")
     with pytest.raises(SystemExit, match="answers otherwise than the trained one"):
-        saved.answers_alike(tmp_path, params_of("lora", "float32"), EXAMPLE, expected, "8b")
+        saved.answers_alike(tmp_path, params_of("lora", "float32"), EXAMPLE, expected, reload_fault, "8b")
 
 
 def test_an_adapter_that_merges_wrongly_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,7 +142,7 @@ def test_an_adapter_that_merges_wrongly_is_refused(tmp_path: Path, monkeypatch: 
     with pytest.raises(
         SystemExit, match="train-8b: the student with its adapter merged answers otherwise than the trained one"
     ):
-        saved.answers_alike(tmp_path, params_of("lora", "float32"), EXAMPLE, expected, "8b")
+        saved.answers_alike(tmp_path, params_of("lora", "float32"), EXAMPLE, expected, reload_fault, "8b")
 
 
 def test_divergence_by_hand() -> None:

@@ -58,7 +58,7 @@ def read_arguments(arguments: list[str]) -> argparse.Namespace:
         prog="python -m tools.plan",
         description="Plan the training of a student; what is not named comes from params.yaml.",
     )
-    parser.add_argument("student", choices=("8b", "70b"))
+    parser.add_argument("student", help="one of `students` in params.yaml")
     parser.add_argument("--gpus", type=int, help="their number; without it those of this machine")
     parser.add_argument("--gpu-memory", type=float, help="GB (1e9 bytes) of each")
     parser.add_argument(

@@ -1,0 +1,50 @@
+"""The model that a student starts from: its tokenizer and its weights, from a folder or from the hub."""
+
+from pathlib import Path
+from typing import Any
+
+from stages.train import arguments
+from stages.train.parallelism import Parallelism
+from stages.train.params import Params
+
+
+def read_tokenizer(params: Params, student: str) -> Any:
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(params.base.model, **source(params))
+    except OSError as error:  # not found, no access, no network
+        raise not_loaded(params, student, error) from None
+
+
+def stop_ids(params: Params, tokenizer: Any) -> set[int]:
+    """The tokens that end the student's answers."""
+    from transformers import GenerationConfig
+
+    try:
+        stop = GenerationConfig.from_pretrained(params.base.model, **source(params)).eos_token_id
+    except OSError:  # a model without generation_config.json
+        stop = None
+    stop = tokenizer.eos_token_id if stop is None else stop
+    return {stop} if isinstance(stop, int) else set(stop)
+
+
+def load(params: Params, parallelism: Parallelism, student: str) -> Any:
+    """The model with its weights."""
+    from transformers import AutoModelForCausalLM
+
+    model_arguments = arguments.to_model_arguments(params, parallelism)
+    try:
+        return AutoModelForCausalLM.from_pretrained(params.base.model, **model_arguments)
+    except OSError as error:  # not found, no access, no network, no safetensors
+        raise not_loaded(params, student, error) from None
+
+
+def source(params: Params) -> dict[str, Any]:
+    """Of `from_pretrained`: a model of the hub is taken at its revision."""
+    return {} if Path(params.base.model).exists() else {"revision": params.base.revision}
+
+
+def not_loaded(params: Params, student: str, error: OSError) -> SystemExit:
+    where = f"train-{student}: model {params.base.model} at {params.base.revision}"
+    return SystemExit(f"{where}: {error}\nCheck `model` and `revision` in params.yaml, the network and HF_TOKEN.")
