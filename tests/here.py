@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import IO
 from unittest.mock import patch
 
+from tests.architecture.closure import ROOT
+
 
 def run_here(folder: Path, stage: str, *arguments: str) -> tuple[int, str]:
     """Exit status and all that was printed of `python -m stages.<stage>` in the folder."""
@@ -18,7 +20,7 @@ def run_here(folder: Path, stage: str, *arguments: str) -> tuple[int, str]:
         with (
             everything_printed_to(file),
             chdir(folder),
-            patch.dict(os.environ, DVC_ROOT=str(folder)),
+            patch.dict(os.environ, DVC_ROOT=str(folder), PYTHONPATH=str(ROOT)),
             patch("sys.argv", [stage, *arguments]),
         ):
             try:

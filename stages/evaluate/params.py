@@ -46,6 +46,11 @@ def load() -> Params:
     document = YAML(typ="safe").load(Path("params.yaml"))
     profile = document["profiles"][document["profile"]]
     students = document["students"]
+    missing = [f"student-{name}" for name in students if f"student-{name}" not in profile]
+    if missing:
+        raise SystemExit(
+            f"params.yaml: profiles.{document['profile']}: got no {missing[0]}, wanted a section for each of `students`"
+        )
     priced = {
         "teacher": profile["teacher"],
         **{f"base-{name}": profile[f"student-{name}"]["base"] for name in students},

@@ -1,4 +1,4 @@
-"""Read each reply, and say of every row whether it is sound: `python -m stages.filter`."""
+"""Read each reply, and say of every row whether it is sound, by the rules in rules.py: `python -m stages.filter`."""
 
 import json
 import shutil

@@ -32,7 +32,7 @@ COLUMNS = {
     "id": Column("generate", pl.String, "of the prompt, unique in its split"),
     "task": Column("generate", pl.String, "math, nli, qa, summarization, conversation"),
     "split": Column("generate", pl.String, "of the prompt: train, validation, test, retention"),
-    "source": Column("generate", pl.String, "who replied: the model's name"),
+    "source": Column("generate", pl.String, "who was asked: the model's name"),
     "style": Column("generate", pl.String, "how it was asked: plain, cot, cod"),
     "sample": Column("generate", pl.Int64, "which of the replies to the prompt, from 0"),
     "messages": Column("generate", MESSAGES, "the plain prompt, which a student is asked"),
@@ -62,15 +62,19 @@ COLUMNS = {
     "is_validation": Column("filter", pl.Boolean, "held out to validate on: all rows of a prompt, or none"),
     "reason": Column("filter", pl.String, "the first rule that rejects the row; null: kept"),
     "detail": Column("filter", pl.String, "that in words"),
-    "evidence": Column("filter", pl.String, "the text that shows it, where the words do not say it all"),
+    "evidence": Column(
+        "filter",
+        pl.String,
+        "the text that shows it, or the id of the row that it copies; empty where the words say it all",
+    ),
     "s_judge": Column("score", pl.Float64, "a judge's grade, 1 (useless) to 5 (nothing to mend); null: none"),
     "s_perplexity": Column("score", pl.Float64, "per token of the target; null: none"),
-    "weight": Column("select", pl.Float64, "of the row in the loss; 1 is as every other"),
+    "weight": Column("select", pl.Float64, "of the row in the loss, 1 as of every other; no objective reads it yet"),
     "tag": Column("select", pl.String, "a name for a group of rows, else empty"),
     "negative": Column("select", pl.String, "a reply to the same prompt that should not be learnt; null: none"),
 }
 STAGES = ("generate", "filter", "score", "select")
-KEY = ("id", "style", "sample")  # of a row in one file
+KEY = ("id", "style", "sample")  # of a row within its split
 
 
 def schema(stage: str) -> pl.Schema:

@@ -54,8 +54,10 @@ def version(model: Model) -> str:
             from stages.sampling.transformers import version as transformers_version
 
             return transformers_version(model)
-        case _:
+        case "recorded":
             return "1"
+        case _:
+            raise AssertionError(f"engine {model.engine} has no version")
 
 
 def load(model: Model, limits: Limits, answered: bool) -> Engine:

@@ -10,12 +10,15 @@ STRUCTURED = ("openai", "vllm")  # engines that can hold a reply to a JSON schem
 SORTED = json.JSONEncoder(sort_keys=True, ensure_ascii=False)
 
 
+Engine = Literal["transformers", "vllm", "ray-transformers", "ray-vllm", "openai"]
+
+
 @dataclass(frozen=True)
 class Model:
     """Who is asked. `revision` is a hub commit, the digest of a local folder or file, or what an endpoint's owner
     calls its version. Prices are for a million tokens, in the user's currency, None where they are not known."""
 
-    engine: Literal["transformers", "vllm", "ray-transformers", "ray-vllm", "openai", "recorded"]
+    engine: Engine | Literal["recorded"]
     name: str
     revision: str
     precision: Literal["float32", "bfloat16", "auto"]

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from stages.sampling.request import Model
+from stages.sampling.request import Engine, Model
 
 
 def words(text: Any) -> list[str]:
@@ -23,7 +23,7 @@ class Role(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    engine: Literal["transformers", "vllm", "ray-transformers", "ray-vllm", "openai"]
+    engine: Engine
     model: str  # a hub id, a local folder, or an endpoint's name for it
     revision: str  # a hub commit, the folder's digest, or the endpoint's version
     precision: Literal[

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.models.local import check
-from stages.rows.row import own_schema, write_rows
+from stages.rows.row import KEY, own_schema, write_rows
 from stages.sampling.process_group import die_with_parent
 from stages.sampling.runner import Ask
 from stages.score.embedding import write_embeddings, write_no_embeddings
@@ -22,6 +22,7 @@ from stages.score.rows import count_passed, stream_rows
 
 ROWS = Path("data/filtered/rows.parquet")
 OUT = Path("data/scores")
+SCORES = [name for name in own_schema("score") if name not in KEY]
 
 
 def main(dry_run: bool) -> None:
@@ -29,24 +30,22 @@ def main(dry_run: bool) -> None:
     params = load()
     check_models(params)
     count, counts = count_passed(ROWS), Counter[str]()
-    grades: Iterable[float | None] = repeat(None, count)
-    perplexities: Iterable[float | None] = repeat(None, count)
+    columns = dict[str, Iterable[float | None]]()
     if params.judge:
         ask, max_tokens = Ask(params.judge.to_model(), params.sampling), params.score.judge_max_tokens
         if dry_run:
             ask.estimate(lambda: to_requests(stream_rows(ROWS), max_tokens))
             return
-        grades = to_grades(ask.replies(lambda: to_requests(stream_rows(ROWS), max_tokens)), counts)
+        columns["s_judge"] = to_grades(ask.replies(lambda: to_requests(stream_rows(ROWS), max_tokens)), counts)
     if dry_run:
         return
     if params.perplexity:
-        perplexities = to_perplexities(
-            stream_rows(ROWS), params.perplexity.to_model(), params.score.batch_size, count, counts
-        )
-    found = array("d"), array("d")
-    write_rows(OUT / "scores.parquet", to_scores(grades, perplexities, *found), own_schema("score"))
+        model, batch_size = params.perplexity.to_model(), params.score.batch_size
+        columns["s_perplexity"] = to_perplexities(stream_rows(ROWS), model, batch_size, count, counts)
+    found = {name: array("d") for name in SCORES}
+    write_rows(OUT / "scores.parquet", to_scores(columns, count, found), own_schema("score"))
     embed(params, count)
-    write_report(params, count, counts, *found)
+    write_report(params, count, counts, found)
 
 
 def check_models(params: Params) -> None:
@@ -61,18 +60,16 @@ def check_models(params: Params) -> None:
 
 
 def to_scores(
-    grades: Iterable[float | None],
-    perplexities: Iterable[float | None],
-    all_grades: array,
-    all_perplexities: array,
+    columns: dict[str, Iterable[float | None]], count: int, found: dict[str, array]
 ) -> Iterator[dict[str, Any]]:
-    """The columns of `score` for each row, in order; what is no None is added to the arrays."""
-    for row, grade, perplexity in zip(stream_rows(ROWS), grades, perplexities, strict=True):
-        if grade is not None:
-            all_grades.append(grade)
-        if perplexity is not None:
-            all_perplexities.append(perplexity)
-        yield {"id": row.id, "style": row.style, "sample": row.sample, "s_judge": grade, "s_perplexity": perplexity}
+    """The columns of `score` for each row, in order, null where nobody was asked; the others go into `found`."""
+    every = [columns.get(name, repeat(None, count)) for name in SCORES]
+    for row, *values in zip(stream_rows(ROWS), *every, strict=True):
+        scores = dict(zip(SCORES, values, strict=True))
+        for name, value in scores.items():
+            if value is not None:
+                found[name].append(value)
+        yield {name: getattr(row, name) for name in KEY} | scores
 
 
 def embed(params: Params, count: int) -> None:
@@ -83,10 +80,10 @@ def embed(params: Params, count: int) -> None:
         write_embeddings(out, stream_rows(ROWS), count, score.embedding, score.embedding_revision, score.batch_size)
 
 
-def write_report(params: Params, count: int, counts: Counter[str], grades: array, perplexities: array) -> None:
+def write_report(params: Params, count: int, counts: Counter[str], found: dict[str, array]) -> None:
     report: dict[str, Any] = {"rows": count}
-    report |= judge_report(counts, grades) if params.judge else {}
-    report |= perplexity_report(counts, perplexities) if params.perplexity else {}
+    report |= judge_report(counts, found["s_judge"]) if params.judge else {}
+    report |= perplexity_report(counts, found["s_perplexity"]) if params.perplexity else {}
     Path("metrics").mkdir(exist_ok=True)
     Path("metrics/score.json").write_text(json.dumps({"score": report}, indent=2) + "\n")
     print(f"score: {report}", file=sys.stderr)

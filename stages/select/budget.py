@@ -4,15 +4,18 @@ from pathlib import Path
 
 import polars as pl
 
+from stages.rows.row import own_schema
 from stages.select.params import Budget, Select
 
+OF_MODELS = {name.removeprefix("s_"): name for name in own_schema("score") if name.startswith("s_")}
 # what `order` and `domain` may name -> the column of a row
 NAMES = {
     **{
         name: name
         for name in ("id", "task", "sample", "words", "characters", "votes", "agreement", "cluster", "random")
     },
-    **{"answer": "vote", "tokens": "completion_tokens", "judge": "s_judge", "perplexity": "s_perplexity"},
+    **{"answer": "vote", "tokens": "completion_tokens"},
+    **OF_MODELS,
 }
 
 
@@ -65,7 +68,7 @@ def evaluate(sql: str, name: str, rows: pl.DataFrame) -> pl.Series:
         unasked = [
             score
             for score in pl.sql_expr(sql).meta.root_names()
-            if score in ("judge", "perplexity") and 0 < len(rows) == rows[NAMES[score]].null_count()
+            if score in OF_MODELS and 0 < len(rows) == rows[NAMES[score]].null_count()
         ]
     except (pl.exceptions.PolarsError, TypeError) as error:
         reason = str(error).splitlines()[0]

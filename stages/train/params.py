@@ -71,7 +71,9 @@ def load(student: str, profile_name: str | None = None) -> Params:
             f"train-{student}: got a student that is not in `students` of params.yaml, wanted one of "
             f"{', '.join(document['students'])}"
         )
-    settings = document["profiles"][name][section]
+    settings = document["profiles"][name].get(section)
+    if not settings:
+        raise SystemExit(f"params.yaml: profiles.{name}: got no {section}, wanted a section for each of `students`")
     bound = {
         "train": document["train"],
         "profile": settings["train"],

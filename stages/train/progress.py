@@ -54,7 +54,7 @@ def loss_on_bar(trainer: Any) -> Iterator[None]:
 
 
 class StopOnBadLoss(TrainerCallback):
-    """Stop at a loss or gradient that is no number, or at a loss that the objective faults, and name the step's examples."""
+    """Stop at a loss or gradient that is no number, or at a loss that the objective faults; name its examples."""
 
     def __init__(
         self,
