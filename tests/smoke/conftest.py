@@ -14,7 +14,7 @@ from dvc.utils.hydra import apply_overrides
 from tests.architecture.closure import ROOT
 from tests.sampling.conftest import Served
 
-NUM_TRAIN, NUM_TEST, NUM_GUARD = 300, 40, 20
+NUM_TRAIN, NUM_TEST, NUM_RETENTION = 300, 40, 20
 SECRETS = {name: f"planted-{token_hex(16)}" for name in ("HF_TOKEN", "OPENAI_API_KEY")}
 # /bin/sh is what dvc takes where SHELL is unset, in CI for example
 ENVIRONMENT = (
@@ -43,7 +43,7 @@ def make_clone(folder: Path) -> Path:
         path = folder / f"data/laptop/problems/{split}.jsonl"
         path.write_text("".join(path.open().readlines()[:count]))
     retention = folder / "data/laptop/families/guard.jsonl"
-    retention.write_text("".join([line for line in retention.open() if '"task": "math"' not in line][:NUM_GUARD]))
+    retention.write_text("".join([line for line in retention.open() if '"task": "math"' not in line][:NUM_RETENTION]))
     apply_overrides(
         str(folder / "params.yaml"),
         [

@@ -10,7 +10,7 @@ from dvc.utils.hydra import apply_overrides
 from ruamel.yaml import YAML
 
 from tests.settings import set_dataset
-from tests.smoke.conftest import NUM_GUARD, NUM_TEST, NUM_TRAIN, SECRETS, run
+from tests.smoke.conftest import NUM_RETENTION, NUM_TEST, NUM_TRAIN, SECRETS, run
 
 TRAINING = {"train-8b", "train-70b"}
 STUDENTS = {"predict@8b", "predict@70b"}
@@ -56,8 +56,8 @@ def test_the_first_run_ran_every_stage_and_asked_each_prompt_once(clone: Path) -
     assert set(re.findall(r"^Running stage '(.+)':$", log, re.MULTILINE)) == ALL
     # the teacher answers train once and test in two styles; each of four others answers test in two styles; all answer
     # the retention set
-    assert num_asked(clone, "data/laptop/models/teacher") == NUM_TRAIN + 2 * NUM_TEST + NUM_GUARD
-    assert num_asked(clone) == NUM_TRAIN + 5 * (2 * NUM_TEST + NUM_GUARD)
+    assert num_asked(clone, "data/laptop/models/teacher") == NUM_TRAIN + 2 * NUM_TEST + NUM_RETENTION
+    assert num_asked(clone) == NUM_TRAIN + 5 * (2 * NUM_TEST + NUM_RETENTION)
 
 
 @pytest.mark.slow
