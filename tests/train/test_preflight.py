@@ -79,7 +79,7 @@ def test_too_few_examples_for_a_step_are_refused(params: Params) -> None:
     preflight.one_step(64, params, "8b")
     with pytest.raises(
         SystemExit,
-        match="train-8b: got 63 examples, wanted at least one step of 64; make more examples, or lower batch_size",
+        match="train-8b: got 63 examples, wanted at least one step of 64; make more examples, or lower train.batch_size of student-8b",
     ):
         preflight.one_step(63, params, "8b")
     with pytest.raises(SystemExit, match="got 63 packed rows"):

@@ -29,7 +29,7 @@ def test_the_objective_says_whether_a_loss_is_a_fault(tmp_path: Path) -> None:
     stop.on_train_begin(args, state, control)
     stop.on_log(args, state, control, {"loss": 5.0, "grad_norm": 1.0})
     stop.on_log(args, state, control, {"eval_loss": 9.0})
-    with pytest.raises(SystemExit, match="^train-8b: step 7: the loss is odd. Its examples are lines 4, 8 of data/fil"):
+    with pytest.raises(SystemExit, match="^train-8b: step 7: the loss is odd. Its examples are lines 4, 8 of data/sel"):
         stop.on_log(args, state, control, {"loss": 9.0, "grad_norm": 1.0})
     assert asked == [(5.0, [4.0], 2.0), (9.0, [4.0, 5.0], 2.0)], "what came before a resume too"
     with pytest.raises(SystemExit, match="step 7: the loss is nan"):
