@@ -107,6 +107,17 @@ def test_a_judge_is_asked_once_for_each_row_that_passes(tmp_path: Path) -> None:
     }
 
 
+def test_a_judge_may_be_a_role_of_its_own(tmp_path: Path) -> None:
+    role = (
+        "{engine: openai, model: org/judge, revision: '1', precision: auto, prompt_price: 1.0, completion_price: 2.0}"
+    )
+    folder = make(tmp_path, f"+profiles.laptop.roles.judge={role}", judge="judge")
+    with judging() as (address, asked):
+        done = run(folder, "-m", "stages.score", "--dry-run", address=address)
+    assert done.stderr.startswith("org/judge: 3 requests, 0 in the ledger, 3 to ask: about "), done.stderr
+    assert asked == []
+
+
 def test_a_dry_run_tells_the_requests_and_asks_nothing(tmp_path: Path) -> None:
     folder = make(tmp_path, *ENDPOINT, judge="teacher", perplexity="base-8b")
     with judging() as (address, asked):
