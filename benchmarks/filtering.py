@@ -39,7 +39,12 @@ def experiment(name: str, overrides: list[str]) -> dict[str, float]:
     subprocess.run(["dvc", "exp", "remove", "--quiet", name], check=False, stderr=subprocess.DEVNULL)
     subprocess.run(["dvc", "exp", "run", "--temp", "--quiet", "-n", name, *sets], check=True)
     evaluate, filtered = (json.loads(read(f"metrics/{stage}.json", rev=name)) for stage in ("evaluate", "select"))
-    return {"rows": filtered["select"]["kept"], "8b": evaluate["8b"]["plain"], "70b": evaluate["70b"]["plain"]}
+    return {
+        "rows": filtered["select"]["kept"],
+        "train": filtered["select"]["train"],
+        "8b": evaluate["8b"]["plain"],
+        "70b": evaluate["70b"]["plain"],
+    }
 
 
 def main() -> None:
@@ -54,7 +59,7 @@ def main() -> None:
         results["filtered"].append(filtered)
         results["unfiltered"].append(experiment(f"unfiltered-{seed}", [*common, *OFF]))
         results["random"].append(
-            experiment(f"random-{seed}", [*common, *OFF, f"select.budget.rows={filtered['rows']}"])
+            experiment(f"random-{seed}", [*common, *OFF, f"select.budget.rows={filtered['train']}"])
         )
         print(f"seed {seed}: {results}", flush=True)
     print(
