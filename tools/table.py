@@ -107,7 +107,7 @@ def arm_row(arm: dict[str, Any]) -> tuple[str, ...]:
     return (
         arm["model"],
         arm["style"],
-        percent(arm["score"]),
+        percent(arm["value"]),
         interval,
         percent(arm["unreadable"]),
         percent(arm["cut_off"]),

@@ -43,7 +43,7 @@ batch = estimate(MODEL, requests, ledger)
 asking = time.perf_counter()
 ask(batch, LIMITS, ledger, **({"load": load} if load else {}))
 asking = time.perf_counter() - asking
-assert sum(reply.finish_reason == "stop" for _, reply in replies(batch, ledger)) == count
+assert sum(reply.finish_reason == "stop" for reply in replies(batch, ledger)) == count
 seconds = time.perf_counter() - start
 print(
     json.dumps(

@@ -36,7 +36,7 @@ def main() -> None:
     if TASKS[prompts[0].task].is_right:
         report |= chance(prompts)
     for arm in arms:
-        report.setdefault(arm.model, {})[arm.style] = mean(arm.measured.scores)
+        report.setdefault(arm.model, {})[arm.style] = mean(arm.measured.values)
     report["forgetting"] = {row["student"]: row["drop"] for row in retained}
     report |= {
         "arms": [describe(arm, costs[arm.name], params.evaluate) for arm in arms],
@@ -70,13 +70,13 @@ def write(report: dict[str, Any], arms: list[Arm], costs: dict[str, float | None
     (METRICS / "evaluate.json").write_text(json.dumps(report, indent=2) + "\n")
     write_csv(
         "arms",
-        ("model", "style", "score", "low", "high"),
-        [(row["model"], row["style"], row["score"], *row["interval"]) for row in report["arms"]],
+        ("model", "style", "value", "low", "high"),
+        [(row["model"], row["style"], row["value"], *row["interval"]) for row in report["arms"]],
     )
     write_csv(
         "cost",
-        ("arm", "cost", "score"),
-        [(arm.name, rounded(costs[arm.name], 6), mean(arm.measured.scores)) for arm in arms],
+        ("arm", "cost", "value"),
+        [(arm.name, rounded(costs[arm.name], 6), mean(arm.measured.values)) for arm in arms],
     )
     labels, cells = TASKS[prompts[0].task].LABELS, []
     if labels:

@@ -51,16 +51,16 @@ def pairs(arms: list[Arm], students: list[str]) -> list[tuple[Arm, Arm]]:
 
 
 def describe(arm: Arm, cost: float | None, params: Evaluate) -> dict[str, Any]:
-    scores, num_rows = arm.measured.scores, len(arm.measured.scores)
+    values, num_rows = arm.measured.values, len(arm.measured.values)
     if "right" in arm.graded.outcomes or "wrong" in arm.graded.outcomes:
         interval = wilson(arm.graded.outcomes.count("right"), num_rows, params.confidence)
     else:
-        interval = mean_interval(scores, params.confidence, params.num_resamples, params.seed)
+        interval = mean_interval(values, params.confidence, params.num_resamples, params.seed)
     return {
         "model": arm.model,
         "style": arm.style,
         "rows": num_rows,
-        "score": mean(scores),
+        "value": mean(values),
         "interval": [round(bound, 4) for bound in interval],
         "confidence": params.confidence,
         **{
@@ -75,7 +75,7 @@ def describe(arm: Arm, cost: float | None, params: Evaluate) -> dict[str, Any]:
 
 def paired(first: Arm, second: Arm, params: Evaluate) -> dict[str, Any]:
     found = asdict(
-        compare(first.measured.scores, second.measured.scores, params.confidence, params.num_resamples, params.seed)
+        compare(first.measured.values, second.measured.values, params.confidence, params.num_resamples, params.seed)
     )
     rounded = {
         "difference": round(found["difference"], 4),
@@ -112,5 +112,5 @@ def rounded(value: float | None, places: int) -> float | None:
     return None if value is None else round(value, places)
 
 
-def mean(scores: Sequence[float]) -> float:
-    return round(sum(scores) / len(scores), 4)
+def mean(values: Sequence[float]) -> float:
+    return round(sum(values) / len(values), 4)

@@ -18,10 +18,10 @@ def forgetting(
         model: grade(predictions[model], prompts, PLAIN, params.answer_format, params.bare_number).outcomes
         for model in ("teacher", f"base-{student}", student)
     }
-    scores = {model: [float(outcome == "right") for outcome in found] for model, found in outcomes.items()}
+    values = {model: [float(outcome == "right") for outcome in found] for model, found in outcomes.items()}
     lost = compare(
-        scores[f"base-{student}"],
-        scores[student],
+        values[f"base-{student}"],
+        values[student],
         params.evaluate.confidence,
         params.evaluate.num_resamples,
         params.evaluate.seed,
@@ -29,15 +29,15 @@ def forgetting(
     tasks = dict.fromkeys(prompt.task for prompt in prompts)
     by_task = {
         task: {
-            model: mean([score for score, prompt in zip(found, prompts, strict=True) if prompt.task == task])
-            for model, found in scores.items()
+            model: mean([value for value, prompt in zip(found, prompts, strict=True) if prompt.task == task])
+            for model, found in values.items()
         }
         for task in tasks
     }
     return {
         "student": student,
         "rows": len(prompts),
-        **{model: mean(found) for model, found in scores.items()},
+        **{model: mean(found) for model, found in values.items()},
         "drop": round(lost.difference, 4),
         "interval": [round(bound, 4) for bound in lost.interval],
         "p": float(f"{lost.p:.3g}"),

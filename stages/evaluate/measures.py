@@ -1,7 +1,7 @@
-"""From graded replies to the measures of an arm: one score for every row, and what is told beside it.
+"""From graded replies to the measures of an arm: one value for every row, and what is told beside it.
 
-The score is what arms are compared by: 1 or 0 for an answer that is right or not, entity density for summaries, chrF
-for conversations (a stand-in until there is a judge). A reply that could not be read scores 0.
+The value is what arms are compared by: 1 or 0 for an answer that is right or not, entity density for summaries, chrF
+for conversations (a stand-in until there is a judge). A reply that could not be read has 0.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ MEASURES = {"summarization": "entity_density", "conversation": "chrf"}  # of the
 
 @dataclass(frozen=True)
 class Measured:
-    scores: list[float]
+    values: list[float]
     details: dict[str, Any]
 
 
@@ -32,9 +32,9 @@ def measure_name(task: str) -> str:
 def measure(graded: Graded, prompts: list[Prompt], params: Params) -> Measured:
     task = prompts[0].task
     if TASKS[task].is_right:
-        scores = [float(outcome == "right") for outcome in graded.outcomes]
+        values = [float(outcome == "right") for outcome in graded.outcomes]
         labels = TASKS[task].LABELS
-        return Measured(scores, per_label(normalised(prompts), graded.answers, list(labels)) if labels else {})
+        return Measured(values, per_label(normalised(prompts), graded.answers, list(labels)) if labels else {})
     of_row = of_summaries(params) if task == "summarization" else of_conversations
     measured = [
         of_row(answer, prompt) if answer else {} for answer, prompt in zip(graded.answers, prompts, strict=True)

@@ -13,7 +13,7 @@ from stages.rows.prompt import Prompt, stream_prompts
 from stages.rows.row import schema, to_row, write_rows
 from stages.sampling import recorded
 from stages.sampling.process_group import die_with_parent
-from stages.sampling.request import Decoding, Model, Place, Reply, Request, to_request
+from stages.sampling.request import Decoding, Model, Reply, Request, to_request
 from stages.sampling.runner import Ask
 
 PROMPTS = Path("data/prompts/train.jsonl")
@@ -58,11 +58,9 @@ def to_requests(params: Params) -> Iterator[Request]:
         yield to_request(prompt, "train", style, params.profile.max_tokens, decoding, sample)
 
 
-def to_rows(
-    params: Params, model: Model, replies: Iterable[tuple[Place, Reply]], counts: Counter[str]
-) -> Iterator[dict[str, Any]]:
+def to_rows(params: Params, model: Model, replies: Iterable[Reply], counts: Counter[str]) -> Iterator[dict[str, Any]]:
     """In prompt order; `counts` adds up prompts, completions, their ends and tokens."""
-    for (prompt, style, sample), (_, reply) in zip(each_sample(params), replies, strict=True):
+    for (prompt, style, sample), reply in zip(each_sample(params), replies, strict=True):
         counts["prompts"] += sample == 0
         counts["completions"] += 1
         counts[reply.finish_reason] += 1

@@ -31,7 +31,7 @@ def main(who: str, dry_run: bool) -> None:
     replies = ask.replies(lambda: to_requests(params))
     rows = (
         to_row(prompt, split, who, style, 0, reply)
-        for (prompt, split, style), (_, reply) in zip(each_style(params), replies, strict=True)
+        for (prompt, split, style), reply in zip(each_style(params), replies, strict=True)
     )
     write_rows(Path(f"data/predictions/{who}.parquet"), rows, schema("generate"))
 

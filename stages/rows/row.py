@@ -171,16 +171,21 @@ def write_rows(path: Path, rows: Iterable[dict[str, Any]], columns: pl.Schema) -
     stream = iter(rows)
     with writing(path, columns) as write:
         while some := list(islice(stream, ROWS_AT_ONCE)):
-            write(pl.DataFrame(some, schema=columns, orient="row"))
+            # by pyarrow, which turns rows into columns three times as fast as polars
+            write(pl.DataFrame(pl.from_arrow(pa.Table.from_pylist(some, fields(columns)))))
 
 
 @contextmanager
 def writing(path: Path, columns: pl.Schema) -> Generator[Callable[[pl.DataFrame], None]]:
     """A function that writes these columns of a frame as one more row group. The same frames give the same bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    fields = pl.DataFrame(schema=columns).to_arrow().schema
-    with pq.ParquetWriter(path, fields, compression="zstd", write_statistics=False, store_schema=False) as writer:
-        yield lambda frame: writer.write_table(frame.select(columns.names()).cast(columns).to_arrow().cast(fields))
+    types = fields(columns)
+    with pq.ParquetWriter(path, types, compression="zstd", write_statistics=False, store_schema=False) as writer:
+        yield lambda frame: writer.write_table(frame.select(columns.names()).cast(columns).to_arrow().cast(types))
+
+
+def fields(columns: pl.Schema) -> Any:
+    return pl.DataFrame(schema=columns).to_arrow().schema
 
 
 def count_rows(path: Path) -> int:

@@ -37,15 +37,6 @@ class Model:
         return (prompt_tokens * self.prompt_price + completion_tokens * self.completion_price) / 1e6
 
 
-class Place(NamedTuple):
-    """Where a reply belongs; `sample` alone is part of its key."""
-
-    split: str
-    prompt_id: str
-    style: str
-    sample: int
-
-
 class Request(NamedTuple):
     """One prompt, once. `temperature` 0 is greedy; `top_k` 0 and `top_p` 1 switch themselves off."""
 
@@ -59,14 +50,9 @@ class Request(NamedTuple):
     top_p: float
     top_k: int
     # JSON schema that the reply is held to by engines that can, "" for none. Its keys keep their order: a grammar
-    # forces a reply's
-    # keys into the schema's order, so sorted keys would have the answer come before the reasoning.
+    # forces a reply's keys into its order, so sorted keys would have the answer come before the reasoning.
     schema: str = ""
     split: str = ""  # of the prompt: an id is unique in its split alone
-
-    @property
-    def place(self) -> Place:
-        return Place(self.split, self.prompt_id, self.style, self.sample)
 
 
 class Turn(Protocol):

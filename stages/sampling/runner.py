@@ -16,7 +16,7 @@ from tqdm import tqdm
 from stages.sampling.engine import Engine, load, settled, version
 from stages.sampling.ledger.store import Ledger, default_path
 from stages.sampling.limits import Budget, Limits, Spending, kind
-from stages.sampling.request import Model, Place, Reply, Request, key, unanswered
+from stages.sampling.request import Model, Reply, Request, key, unanswered
 
 T = TypeVar("T")
 CHUNK = 5_000  # requests that are looked up together
@@ -34,7 +34,6 @@ class Batch:
     model: Model
     requests: Callable[[], Iterator[Request]]
     keys: list[bytes] = field(default_factory=list[bytes])  # of every request, in order
-    places: list[Place] = field(default_factory=list[Place])
     missing: set[bytes] = field(default_factory=set[bytes])
     failures: dict[bytes, str] = field(default_factory=dict[bytes, str])  # why a request got no reply
 
@@ -52,8 +51,8 @@ class Ask:
         take."""
         return estimate(self.model, requests, self.ledger)
 
-    def replies(self, requests: Callable[[], Iterator[Request]]) -> Iterator[tuple[Place, Reply]]:
-        """Ask what the ledger lacks, now; then each request's place and reply, in order."""
+    def replies(self, requests: Callable[[], Iterator[Request]]) -> Iterator[Reply]:
+        """Ask what the ledger lacks, now; then a reply to every request, in their order."""
         batch = self.estimate(requests)
         ask(batch, self.limits, self.ledger)
         return replies(batch, self.ledger)
@@ -69,7 +68,6 @@ def estimate(model: Model, requests: Callable[[], Iterator[Request]], ledger: Le
         keys = [key(model, engine_version, request) for request in chunk]
         known = ledger.known(keys)
         batch.keys += keys
-        batch.places += [request.place for request in chunk]
         for k, request in zip(keys, chunk, strict=True):
             if k not in known and k not in batch.missing:
                 batch.missing.add(k)
@@ -256,12 +254,12 @@ def advice(model: Model) -> str:
     return "All replies are kept; run the same command again to ask the rest."
 
 
-def replies(batch: Batch, ledger: Ledger) -> Iterator[tuple[Place, Reply]]:
-    """The place of every request, in order, with its reply."""
-    for chunk in chunks(zip(batch.keys, batch.places, strict=True), CHUNK):
-        found = ledger.get([k for k, _ in chunk])
-        for k, place in chunk:
-            yield place, found.get(k) or unanswered(batch.failures.get(k, "never came back"))
+def replies(batch: Batch, ledger: Ledger) -> Iterator[Reply]:
+    """A reply to every request, in their order."""
+    for keys in chunks(batch.keys, CHUNK):
+        found = ledger.get(keys)
+        for k in keys:
+            yield found.get(k) or unanswered(batch.failures.get(k, "never came back"))
 
 
 def chunks(rows: Iterable[T], size: int) -> Iterator[list[T]]:

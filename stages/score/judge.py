@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from stages.sampling.request import Decoding, Place, Reply, Request, to_request
+from stages.sampling.request import Decoding, Reply, Request, to_request
 from stages.score.rows import Row, question
 from stages.tasks.answers.reply import parse_json
 
@@ -71,9 +71,9 @@ def to_messages(row: Row) -> list[Message]:
     return [Message("system", told), Message("user", shown)]
 
 
-def to_grades(replies: Iterable[tuple[Place, Reply]], counts: Counter[str]) -> Iterator[float | None]:
+def to_grades(replies: Iterable[Reply], counts: Counter[str]) -> Iterator[float | None]:
     """One for each reply; `counts` adds up what became of them: judged, unreadable, unanswered."""
-    for _, reply in replies:
+    for reply in replies:
         grade = read_grade(reply)
         is_there = reply.finish_reason != "unanswered"
         counts["unanswered" if not is_there else "unreadable" if grade is None else "judged"] += 1

@@ -36,9 +36,9 @@ def mean_interval(values: list[float], confidence: float, num_resamples: int, se
 
 
 def compare(first: list[float], second: list[float], confidence: float, num_resamples: int, seed: int) -> Comparison:
-    """Two models on the same rows, by their scores: a paired bootstrap that draws rows, and a test.
+    """Two models on the same rows, by their values: a paired bootstrap that draws rows, and a test.
 
-    Where every score is 0 or 1 the test is McNemar's exact one (McNemar 1947), else Wilcoxon's signed-rank test
+    Where every value is 0 or 1 the test is McNemar's exact one (McNemar 1947), else Wilcoxon's signed-rank test
     (Wilcoxon 1945).
     """
     differences = np.array(first, dtype=float) - np.array(second, dtype=float)

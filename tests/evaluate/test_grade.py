@@ -77,7 +77,7 @@ def test_shares_are_of_all_rows() -> None:
     prompts, completions = four()
     (arm,) = arms_of("teacher", completions, prompts, PARAMS)
     row = describe(arm, 0.0, EVALUATE)
-    assert (row["rows"], row["score"], row["unreadable"], row["cut_off"], row["unanswered"]) == (
+    assert (row["rows"], row["value"], row["unreadable"], row["cut_off"], row["unanswered"]) == (
         4,
         0.25,
         0.25,

@@ -115,7 +115,7 @@ def served(address: str, asked: list[Request], folder: Path, monkeypatch: pytest
     ledger = Ledger(folder / "ledger.sqlite")
     batch = estimate(Model("openai", "teacher", "1", "auto", 0.0, 0.0), lambda: iter(asked), ledger)
     ask(batch, limits(timeout_seconds=60.0), ledger)
-    return {request: reply for request, (_, reply) in zip(asked, replies(batch, ledger), strict=True)}
+    return dict(zip(asked, replies(batch, ledger), strict=True))
 
 
 def test_a_served_teacher_is_as_good_as_the_local_one(

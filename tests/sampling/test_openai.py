@@ -12,7 +12,7 @@ from stages.sampling.ledger.store import Ledger
 from stages.sampling.limits import Limits
 from stages.sampling.openai import MAX_LOST_IN_A_ROW, OpenAIEngine, backoff
 from stages.sampling.rate_limit import START
-from stages.sampling.request import Place, Reply
+from stages.sampling.request import Reply
 from stages.sampling.runner import ask, estimate, replies
 from tests.sampling.conftest import ENDPOINT, KEY, Served, limits, request, stream
 from tests.sampling.fault_server import ending_of
@@ -20,7 +20,7 @@ from tests.sampling.fault_server import ending_of
 Serve = Callable[..., Served]
 
 
-def answers(folder: Path, count: int, using: Limits) -> list[tuple[Place, Reply]]:
+def answers(folder: Path, count: int, using: Limits) -> list[Reply]:
     ledger = Ledger(folder / "ledger.sqlite")
     batch = estimate(ENDPOINT, stream(count), ledger)
     ask(batch, using, ledger)
@@ -33,13 +33,11 @@ def test_ten_thousand_rows_through_every_fault(
 ) -> None:
     served = serve("--faults")
     found = answers(tmp_path, 10_000, limits(max_concurrency=256))
-    assert [asked.prompt_id for asked, _ in found] == [f"question {i}" for i in range(10_000)]
-    for asked, reply in found:
-        assert reply.finish_reason == ending_of(asked.prompt_id)
-        assert (
-            reply.text
-            == {"stop": f"{asked.prompt_id} #### 1", "length": "quest", "content_filter": ""}[reply.finish_reason]
-        )
+    assert len(found) == 10_000
+    for i, reply in enumerate(found):
+        assert reply.finish_reason == ending_of(f"question {i}")
+        text = {"stop": f"question {i} #### 1", "length": "quest", "content_filter": ""}[reply.finish_reason]
+        assert reply.text == text
         assert reply.prompt_tokens == 2
     # the server's own log: each was answered in full, and none of those was sent again
     assert Counter(served.answered()) == Counter(f"question {i}" for i in range(10_000))
@@ -72,7 +70,7 @@ def test_a_server_that_dies_for_ten_seconds_and_comes_back(serve: Serve, tmp_pat
     thread.start()
     found = answers(tmp_path, 2_000, limits())
     thread.join()
-    assert {reply.finish_reason for _, reply in found} == {"stop"}
+    assert {reply.finish_reason for reply in found} == {"stop"}
     assert len(set(back[0].answered())) >= 2_000 - 64, "an answer may leave before it is logged"
     # what was under way when it died may have left without being read
     assert len(back[0].answered()) <= 2_000 + 64
@@ -103,16 +101,14 @@ def test_an_endpoint_that_knows_the_model_no_more_costs_rows_and_loses_no_reply(
             answers(tmp_path, 100, limits(min_success_ratio=0.97, max_concurrency=1))
         assert "4 HTTP 404" in str(stopped.value)
     found = answers(tmp_path, 100, limits(min_success_ratio=0.96, max_concurrency=1))
-    assert [reply.error for _, reply in found if reply.error] == [
-        "HTTP 404: The model `org/teacher` does not exist."
-    ] * 4
+    assert [reply.error for reply in found if reply.error] == ["HTTP 404: The model `org/teacher` does not exist."] * 4
 
 
 def test_reasoning_that_is_handed_over_apart_is_kept(serve: Serve, tmp_path: Path) -> None:
     serve("--reasoning")
-    ((_, asked),) = answers(tmp_path, 1, limits())
+    (asked,) = answers(tmp_path, 1, limits())
     assert (asked.text, asked.reasoning) == ("question 0 #### 1", "What is question 0?")
-    assert answers(tmp_path, 1, limits())[0][1] == asked, "from the ledger"
+    assert answers(tmp_path, 1, limits()) == [asked], "from the ledger"
 
 
 def test_a_row_that_is_refused_is_not_sent_again_and_comes_back_with_the_servers_words(
@@ -122,7 +118,7 @@ def test_a_row_that_is_refused_is_not_sent_again_and_comes_back_with_the_servers
     ledger = Ledger(tmp_path / "ledger.sqlite")
     batch = estimate(ENDPOINT, lambda: iter([request("one"), request("forbidden"), request("two")]), ledger)
     ask(batch, limits(min_success_ratio=0.5), ledger)
-    found = [reply for _, reply in replies(batch, ledger)]
+    found = list(replies(batch, ledger))
     assert [reply.text for reply in found] == ["one #### 1", "", "two #### 1"]
     assert found[1].finish_reason == "unanswered"
     assert found[1].error == "HTTP 400: as told to Bearer [secret] told"

@@ -57,7 +57,7 @@ def test_an_actor_that_is_killed_costs_no_row_and_changes_no_reply(tmp_path: Pat
     batch = estimate(model, lambda: iter(asked), ledger)
     ask(batch, limits(min_success_ratio=1.0), ledger, load=lambda model, *_: Watched(model))
     here = dict(pair for batch in TransformersEngine(TEACHER).ask(asked) for pair in batch)
-    assert [reply for _, reply in replies(batch, ledger)] == [here[request] for request in asked]
+    assert list(replies(batch, ledger)) == [here[request] for request in asked]
     assert kept[1:] == sorted(kept[1:])
     assert 0 < kept[1] < ROWS, "finished blocks reached the ledger while others ran"
 
@@ -84,7 +84,7 @@ def test_a_pool_of_two_asks_a_student_with_an_adapter(adapter: Path, tmp_path: P
     student = replace(TEACHER, name=str(adapter), engine="ray-transformers", precision="float32")
     batch = estimate(student, lambda: iter(asked), ledger)
     ask(batch, limits(min_success_ratio=1.0), ledger)
-    found = [reply.text for _, reply in replies(batch, ledger)]
+    found = [reply.text for reply in replies(batch, ledger)]
     texts = {}
     for name in (adapter, BASE):
         engine = TransformersEngine(replace(TEACHER, name=str(name), precision="float32"))

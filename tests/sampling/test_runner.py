@@ -39,7 +39,7 @@ def ledger(tmp_path: Path) -> Ledger:
 def answers(model: Model, requests: list[Request], ledger: Ledger, using: Limits) -> list[Reply]:
     batch = estimate(model, lambda: iter(requests), ledger)
     ask(batch, using, ledger)
-    return [reply for _, reply in replies(batch, ledger)]
+    return list(replies(batch, ledger))
 
 
 def test_replies_come_in_the_order_of_the_requests(recorded: Model, ledger: Ledger) -> None:

@@ -120,4 +120,4 @@ def test_a_server_that_holds_replies_to_the_schema_has_the_model_reason_first(
     asked = [request(f"question {i}")._replace(schema=schema) for i in range(20)]
     batch = estimate(ENDPOINT, lambda: iter(asked), ledger)
     ask(batch, limits(min_success_ratio=1.0), ledger)
-    assert [list(json.loads(reply.text)) for _, reply in replies(batch, ledger)] == [["reasoning", "answer"]] * 20
+    assert [list(json.loads(reply.text)) for reply in replies(batch, ledger)] == [["reasoning", "answer"]] * 20

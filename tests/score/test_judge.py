@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from stages.sampling.request import Place, Reply, unanswered
+from stages.sampling.request import Reply, unanswered
 from stages.score.judge import CRITERIA, REASONED, read_grade, to_grades, to_requests
 from stages.score.rows import question
 from tests.score.scored import ROWS, row
@@ -18,7 +18,9 @@ def reply(text: str, finish_reason: str = "stop") -> Reply:
 def test_each_row_is_asked_for_greedily() -> None:
     asked = list(to_requests(ROWS, 512))
     places = [("p1", 0), ("p1", 1), ("p2", 0)]
-    assert [request.place for request in asked] == [Place("train", id, "judge", sample) for id, sample in places]
+    assert [(request.split, request.prompt_id, request.style, request.sample) for request in asked] == [
+        ("train", id, "judge", sample) for id, sample in places
+    ]
     assert {(request.temperature, request.max_tokens, request.seed) for request in asked} == {(0.0, 512, 0)}
     assert json.loads(asked[0].schema)["properties"]["score"]["enum"] == [1, 2, 3, 4, 5]
 
@@ -88,6 +90,6 @@ def test_a_judge_that_was_cut_off_gave_no_grade() -> None:
 def test_each_reply_gives_a_grade_or_none_and_what_became_of_it_is_counted() -> None:
     replies = [reply('{"score": 4}'), reply("no"), unanswered("HTTP 400: x")]
     counts = Counter[str]()
-    found = to_grades(((Place("train", "", "judge", 0), one) for one in replies), counts)
+    found = to_grades(replies, counts)
     assert list(found) == [4.0, None, None]
     assert counts == {"judged": 1, "unreadable": 1, "unanswered": 1}
