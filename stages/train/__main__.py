@@ -13,7 +13,7 @@ from stages.models.local import check
 from stages.sampling.process_group import die_with_parent
 from stages.train import arrow, curves, examples, parallelism
 from stages.train.examples import DATA, Tokens
-from stages.train.objective import OBJECTIVES
+from stages.train.objectives.table import OBJECTIVES
 from stages.train.parallelism import Parallelism
 from stages.train.params import Params, load
 
@@ -52,7 +52,7 @@ def main(student: str) -> None:
     out = Path("models") / student
     saved.tensors(out, params.profile.method, student)
     expected_TV = saved.read_expected(output)
-    saved.answers_alike(out, params, first[0], expected_TV, OBJECTIVES["plain"].reload_fault, student)
+    saved.answers_alike(out, params, first[0], expected_TV, OBJECTIVES[params.train.objective].reload_fault, student)
     counts = json.loads((output / prepare.COUNTS).read_text())
     curves.write(student, json.loads((output / "report.json").read_text()), counts, params.train.log_every_steps)
     shutil.rmtree(output)

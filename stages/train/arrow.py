@@ -7,8 +7,8 @@ from typing import Any
 from stages.train.examples import IGNORED, Tokens
 
 
-def write(path: Path, batches: Iterable[Sequence[Tokens]], numbered: bool) -> int:
-    """Write ids and labels as int32, a record batch for each batch; returns how many examples there are.
+def write(path: Path, batches: Iterable[Sequence[tuple[int, Tokens]]], numbered: bool) -> int:
+    """Write ids and labels of numbered examples as int32, a record batch for each batch; returns how many there are.
 
     If `numbered`, each row also has `example`: of each token, the number of the example it comes from.
     """
@@ -19,9 +19,9 @@ def write(path: Path, batches: Iterable[Sequence[Tokens]], numbered: bool) -> in
     count = 0
     with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, schema) as stream:
         for batch in batches:
-            columns = [[example.input_ids for example in batch], [example.labels for example in batch]]
+            columns = [[example.input_ids for _, example in batch], [example.labels for _, example in batch]]
             if numbered:
-                columns.append([[number] * len(example.input_ids) for number, example in enumerate(batch, count)])
+                columns.append([[number] * len(example.input_ids) for number, example in batch])
             arrays = [pa.array(column, pa.list_(pa.int32())) for column in columns]
             stream.write_batch(pa.record_batch(arrays, schema=schema))
             count += len(batch)

@@ -42,10 +42,10 @@ def label(served: list[int], whole: list[int], tokenizer: Any) -> Tokens:
     return Tokens(whole, [IGNORED] * len(served) + whole[len(served) :])
 
 
-def truncate(examples: Sequence[Tokens], max_length: int) -> list[Tokens]:
-    """The first `max_length` tokens of each; an example with nothing left to learn is left out."""
-    cut = [Tokens(example.input_ids[:max_length], example.labels[:max_length]) for example in examples]
-    return [example for example in cut if example.labels.count(IGNORED) < len(example.labels)]
+def truncate(example: Tokens, max_length: int) -> Tokens | None:
+    """Its first `max_length` tokens; None where they leave nothing to learn."""
+    cut = Tokens(example.input_ids[:max_length], example.labels[:max_length])
+    return cut if cut.labels.count(IGNORED) < len(cut.labels) else None
 
 
 def show(example: Tokens, tokenizer: Any) -> str:

@@ -1,45 +1,59 @@
-"""name -> what a student is trained towards: its loss, and what is a fault in its training. A file for each."""
+"""What an objective is: what a student is trained towards, and what is a fault in its training.
+
+A file of `objectives/` for each, and a line in its table. Shapes: N learnt tokens of a pass; V tokens of the
+vocabulary; K of them that the teacher's probabilities were kept of; B = K + 1 buckets, the last for all others.
+"""
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, NamedTuple
 
-from stages.train.objectives import plain
+from pydantic import BaseModel, ConfigDict, Field
 
+from stages.train.health import answers_otherwise, jump
 
-class Objective(Protocol):
-    """What an objective's file holds. Faults are in words, None where there is none."""
-
-    @property
-    def COLUMNS(self) -> tuple[str, ...]: ...  # of a row that its loss is given, besides ids and labels
-
-    def loss(
-        self,
-        of_trl: Callable[..., Any],
-        model: Any,
-        batch: dict[str, Any],
-        return_outputs: bool,
-        num_learnt: Any,
-    ) -> Any:
-        """The loss of one forward pass: a scalar with its gradient, or (it, outputs) if these are to be returned.
-
-        `of_trl` computes TRL's from the other arguments. `batch` is what `Collator` makes: `input_ids` and `labels` of
-        (rows, tokens), and COLUMNS. `num_learnt` is how many tokens the whole step learns, over all its passes and
-        processes; None in an evaluation.
-        """
-        ...
-
-    def loss_fault(self, loss: float, before: list[float], max_jump: float) -> str | None:
-        """Of a step's finite loss after the last ones `before`, none at first; `max_jump` is train.max_loss_jump."""
-        ...
-
-    def reload_fault(self, expected_TV: Any, found_TV: Any, precision: str) -> str | None:
-        """Of the saved student, loaded anew, by the logits of both for one example: (tokens, vocabulary), float32.
-
-        Completes "the student saved in models/8b ...".
-        """
-        ...
+State = dict[str, float]  # what an objective carries from step to step; part of every checkpoint
+# negatives: rows of data/selected/negatives.jsonl, learnt with a negative weight. logits: the teacher's probabilities.
+# memory: the student's own probabilities of the epoch before.
+Need = Literal["negatives", "logits", "memory"]
 
 
-OBJECTIVES: dict[str, Objective] = {
-    "plain": plain,
-}
+class Constants(BaseModel):
+    """Of an objective: its section under `objectives` in params.yaml."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Mixed(Constants):
+    cross_entropy: Annotated[float, Field(ge=0, le=1)]  # share of the loss that is the target's cross entropy
+
+
+class Seen(NamedTuple):
+    """What an objective's losses are of. Tensors of log-probabilities in float32; gradients flow to the student's."""
+
+    student_NB: Any
+    teacher_NB: Any  # the student's own of the epoch before, where the objective needs a memory
+    gold_N: Any  # the cross entropy of the target's tokens, in nats
+    share_done: float  # of all steps, from 0 to 1
+    epoch: float  # the current one over all, from 1 / number of epochs to 1
+
+
+class Validated(NamedTuple):
+    """What the teacher expected of the rows to validate on, as numpy arrays."""
+
+    ids_NK: Any
+    logprobs_NK: Any
+    labels_N: Any
+
+
+@dataclass(frozen=True)
+class Objective:
+    """`losses` gives the loss of each learnt token, in nats; None is the cross entropy of the target's token."""
+
+    constants: type[Constants]
+    losses: Callable[[Seen, Any, State], Any] | None = None
+    needs: Need | None = None
+    begin: Callable[[Any, Validated], State] | None = None  # the state before the first step
+    after_step: Callable[[State, float, float, Any], State] | None = None  # from (state, mean loss, share done)
+    loss_fault: Callable[[float, list[float], float], str | None] = jump  # of a step's finite loss after the last ones
+    reload_fault: Callable[[Any, Any, str], str | None] = answers_otherwise  # completes "the student saved in ..."

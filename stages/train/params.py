@@ -3,8 +3,19 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializeAsAny,
+    ValidationError,
+    create_model,
+)
 from ruamel.yaml import YAML
+
+from stages.train.objective import Constants
+from stages.train.objectives.table import OBJECTIVES
 
 
 class Section(BaseModel):
@@ -12,6 +23,8 @@ class Section(BaseModel):
 
 
 class Train(Section):
+    objective: Literal[*OBJECTIVES]  # pyright: ignore[reportInvalidTypeForm] - the names of a table
+    normalisation: Literal["token", "sequence"]  # what counts alike in the mean of a step
     seed: int
     overlong: Literal["error", "truncate"]  # rows of more than max_length tokens
     warmup_share: Annotated[float, Field(ge=0, le=1)]  # of the steps
@@ -58,6 +71,7 @@ class Base(Section):
 
 class Params(Section):
     train: Train
+    constants: SerializeAsAny[Constants]  # of the objective that `train` names
     profile: Training
     base: Base
 
@@ -74,14 +88,26 @@ def load(student: str, profile_name: str | None = None) -> Params:
     settings = document["profiles"][name].get(section)
     if not settings:
         raise SystemExit(f"params.yaml: profiles.{name}: got no {section}, wanted a section for each of `students`")
+    objective = document["train"].get("objective")
+    if objective not in document["objectives"] or objective not in OBJECTIVES:
+        raise SystemExit(
+            f"params.yaml: train.objective: got {objective!r}, wanted one of {', '.join(OBJECTIVES)}, with its "
+            f"constants under `objectives`"
+        )
     bound = {
         "train": document["train"],
+        "constants": document["objectives"][objective],
         "profile": settings["train"],
         "base": {key: settings["base"][key] for key in Base.model_fields},
     }
-    where = {"profile": f"profiles.{name}.{section}.train", "base": f"profiles.{name}.{section}.base"}
+    where = {
+        "constants": f"objectives.{objective}",
+        "profile": f"profiles.{name}.{section}.train",
+        "base": f"profiles.{name}.{section}.base",
+    }
+    of_objective = create_model("Bound", __base__=Params, constants=(OBJECTIVES[objective].constants, ...))
     try:
-        return Params.model_validate(bound)
+        return of_objective.model_validate(bound)
     except ValidationError as error:
         paths = [
             ".".join([where.get(str(e["loc"][0]), str(e["loc"][0])), *map(str, e["loc"][1:])]) for e in error.errors()

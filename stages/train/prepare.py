@@ -4,19 +4,31 @@ written for all to map."""
 import json
 from array import array
 from collections.abc import Iterator
+from contextlib import nullcontext
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from stages.train import arrow, examples, preflight
+from stages.train import arrow, brought, examples, known, preflight
 from stages.train.examples import DATA, Tokens
+from stages.train.objectives.table import OBJECTIVES
 from stages.train.params import Params
 
 COUNTS = "counts.json"
 BATCH = 1_000  # rows in memory at once; enough for a tokenizer to keep all cores busy
 
 
+class Line(NamedTuple):
+    """`example` is None where nothing of it is learnt."""
+
+    example: Tokens | None
+    weight: float
+    known: tuple[Any, Any] | None  # ids and log-probabilities of the teacher, (learnt tokens, K) each
+
+
 def prepare(folder: Path, params: Params, tokenizer: Any, stop_ids: set[int], student: str) -> None:
-    """Write train.arrow, validation.arrow, packed.arrow where rows are packed, and what was counted."""
+    """Write train.arrow, validation.arrow, packed.arrow where rows are packed, what examples bring, and what was
+    counted."""
     counts = tokenise("train", folder, params, tokenizer, stop_ids, student)
     validation = tokenise("validation", folder, params, tokenizer, stop_ids, student)
     preflight.one_step(counts["examples"] - counts["emptied"], params, student)
@@ -32,16 +44,57 @@ def tokenise(
 ) -> dict[str, int]:
     """Check and write a split's examples; returns how many there are, were cut, and were left out with nothing left to
     learn."""
-    max_length = params.profile.max_length
-    lengths = array("i")  # in tokens, of the rows so far
+    lengths = array("i")  # in tokens, of the lines so far
+    brings = brings_something(split, params)
+    by_sequence = params.train.normalisation == "sequence"
 
-    def kept() -> Iterator[list[Tokens]]:
-        for rows in examples.read_batches(DATA / f"{split}.jsonl", BATCH):
-            whole = preflight.tokens(rows, split, len(lengths) + 1, tokenizer, student)
-            preflight.loss_mask(whole, split, len(lengths) + 1, stop_ids, student)
-            lengths.extend(len(example.input_ids) for example in whole)
-            yield examples.truncate(whole, max_length)
+    def kept(writer: brought.Writer | None) -> Iterator[list[tuple[int, Tokens]]]:
+        for batch in lines(split, params, tokenizer, stop_ids, student, lengths):
+            numbered: list[tuple[int, Tokens]] = []
+            for number, line in enumerate(batch, len(lengths) - len(batch)):
+                if writer:
+                    writer.add(line.example, line.weight, line.known)
+                if line.example and line.weight:  # a weight of 0 changes nothing
+                    numbered.append((number, line.example))
+            yield numbered
 
-    num_kept = arrow.write(folder / f"{split}.arrow", kept(), numbered=params.profile.packing and split == "train")
-    num_truncated = preflight.overlong(lengths, split, max_length, params.train.overlong, student)
+    with brought.writing(folder, split, by_sequence) if brings else nullcontext() as writer:
+        numbered = split == "train" and (params.profile.packing or brings)
+        num_kept = arrow.write(folder / f"{split}.arrow", kept(writer), numbered)
+    num_truncated = preflight.overlong(lengths, split, params.profile.max_length, params.train.overlong, student)
     return {"examples": len(lengths), "truncated": num_truncated, "emptied": len(lengths) - num_kept}
+
+
+def brings_something(split: str, params: Params) -> bool:
+    """Whether the examples bring more than ids and labels; those to validate on only for an objective that begins with
+    them."""
+    objective = OBJECTIVES[params.train.objective]
+    if split == "validation":
+        return objective.needs == "logits" and objective.begin is not None
+    first = next(examples.read_batches(DATA / "train.jsonl", 1), [{}])[0]
+    return objective.needs is not None or params.train.normalisation == "sequence" or "weight" in first
+
+
+def lines(
+    split: str, params: Params, tokenizer: Any, stop_ids: set[int], student: str, lengths: "array[int]"
+) -> Iterator[list[Line]]:
+    """The split's lines, then those of the negatives where they are learnt; `lengths` grows by their tokens."""
+    objective, max_length = OBJECTIVES[params.train.objective], params.profile.max_length
+    sources = {split: 1.0}
+    if split == "train" and objective.needs == "negatives":
+        sources["negatives"] = -params.constants.negative_weight  # pyright: ignore[reportAttributeAccessIssue]
+    for source, sign in sources.items():
+        taught = known.stream(split, student) if objective.needs == "logits" and source == split else None
+        done = 0
+        for rows in examples.read_batches(DATA / f"{source}.jsonl", BATCH):
+            whole = preflight.tokens(rows, source, done + 1, tokenizer, student)
+            preflight.loss_mask(whole, source, done + 1, stop_ids, student)
+            done += len(rows)
+            lengths.extend(len(example.input_ids) for example in whole)
+            of_teacher = (
+                known.matching(islice(taught, len(rows)), rows, whole, student) if taught else [None] * len(rows)
+            )
+            yield [
+                Line(examples.truncate(example, max_length), sign * row.get("weight", 1.0), found)
+                for row, example, found in zip(rows, whole, of_teacher, strict=True)
+            ]

@@ -142,15 +142,6 @@ def load(out: Path, params: Params) -> Any:
     return AutoPeftModelForCausalLM.from_pretrained(out, **arguments)
 
 
-def divergence(expected: Any, found: Any) -> float:
-    """Mean KL divergence of next-token distributions in nats, from logits (tokens, vocabulary)."""
-    import torch.nn.functional as F
-
-    return F.kl_div(
-        F.log_softmax(found.cpu(), -1), F.log_softmax(expected.cpu(), -1), log_target=True, reduction="batchmean"
-    ).item()
-
-
 def read_expected(output: Path) -> Any:
     from safetensors.torch import load_file
 

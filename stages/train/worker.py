@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from stages.sampling.process_group import die_with_parent
-from stages.train import arguments, arrow, base, saved
-from stages.train.objective import OBJECTIVES
+from stages.train import arguments, arrow, base, brought, saved
+from stages.train.objective import Objective, Validated
+from stages.train.objectives.table import OBJECTIVES
 from stages.train.parallelism import Parallelism
 from stages.train.params import Params, load
 
@@ -25,11 +26,12 @@ def train(student: str, params: Params, parallelism: Parallelism, output: Path, 
     from transformers import EarlyStoppingCallback
 
     from stages.train import checkpoint
+    from stages.train.lesson import KeepLesson
     from stages.train.order import Order
     from stages.train.progress import StopOnBadLoss, Throughput, loss_on_bar
     from stages.train.trainer import Trainer
 
-    settings, train_params, objective = params.profile, params.train, OBJECTIVES["plain"]
+    settings, train_params, objective = params.profile, params.train, OBJECTIVES[params.train.objective]
     rows, validate = arrow.rows_to_learn(output, settings.packing), arrow.load(output / "validation.arrow")
     steps_per_epoch = -(-len(rows) // settings.batch_size)
     on_cpu, shared = not torch.cuda.is_available(), parallelism.num_processes > 1
@@ -37,9 +39,12 @@ def train(student: str, params: Params, parallelism: Parallelism, output: Path, 
     # before the model, because ZeRO-3 parts its weights while they load
     args = arguments.to_sft_config(params, parallelism, output, on_cpu, steps_per_epoch, bool(validate))
     of_step = partial(examples_of_step, rows, params)
+    brings = brought.read(output, "train")
+    lesson = begin(objective, params, output, brings)
     trainer = Trainer(
-        objective,
+        lesson,
         Order(len(rows), train_params.seed, rows_in_pass if shared else 1),
+        brings,
         model=base.load(params, parallelism, student),
         args=args,
         train_dataset=arrow.with_filler(rows, tokenizer.pad_token_id) if shared else rows,
@@ -47,6 +52,7 @@ def train(student: str, params: Params, parallelism: Parallelism, output: Path, 
         processing_class=tokenizer,
         peft_config=arguments.to_lora_config(params) if settings.method == "lora" else None,
         callbacks=[
+            KeepLesson(lesson),
             checkpoint.SaveByTime(parallelism),
             StopOnBadLoss(student, objective.loss_fault, train_params.max_loss_jump, of_step, output),
             Throughput(student, settings.method, parallelism),
@@ -56,6 +62,7 @@ def train(student: str, params: Params, parallelism: Parallelism, output: Path, 
     resumed = checkpoint.latest(output)
     if resumed:
         checkpoint.fits(resumed, parallelism, student)
+        lesson.load(resumed)
         if trainer.accelerator.is_main_process:
             print(f"train-{student}: going on from {resumed.name}", file=sys.stderr)
     with loss_on_bar(trainer):
@@ -66,6 +73,26 @@ def train(student: str, params: Params, parallelism: Parallelism, output: Path, 
     if trainer.accelerator.is_main_process:
         kept_best = train_params.keep == "best" and bool(validate)
         saved.write_report(output, trainer.state, validation_loss, kept_best, logits_TV)
+
+
+def begin(objective: Objective, params: Params, output: Path, brings: brought.Brought | None) -> Any:
+    """The objective before its first step."""
+    from stages.train.lesson import Lesson
+    from stages.train.memory import Memory
+
+    state, memory = {}, None
+    if objective.begin:
+        state = objective.begin(params.constants, validated(output))
+    if objective.needs == "memory":
+        assert brings
+        memory = Memory(brings.labels_S, params.constants.top_k)  # pyright: ignore[reportAttributeAccessIssue]
+    return Lesson(objective, params.constants, state, memory)
+
+
+def validated(output: Path) -> Validated:
+    """What the teacher expected of the rows to validate on."""
+    found = brought.read(output, "validation")
+    return Validated(found.ids_SK, found.logprobs_SK, found.labels_S) if found else Validated(*[()] * 3)
 
 
 def examples_of_step(rows: Any, params: Params, step: int) -> list[int]:
