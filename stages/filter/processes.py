@@ -33,6 +33,7 @@ JUDGED = (
     "answer",
     "is_right",
     "target",
+    "short",
     "words",
     "characters",
     "private",

@@ -31,6 +31,7 @@ class Read(NamedTuple):
     unfaithful: str | None = None
     private: str | None = None
     target: str | None = None  # what would be learnt
+    short: str | None = None  # that without its reasoning, where it has some
     is_free: bool | None = None  # the reply as a whole is the answer, in no format that the pipeline asked for
     is_validation: bool | None = None
 
@@ -82,6 +83,7 @@ def from_reply(row: Row, params: Params) -> Read:
         **(chain_faults(row.text, row.question, params)._asdict() if row.style == "cod" else {}),
         private=private_data(target) if params.filter.private != "none" else None,
         target=target,
+        short=task.write("", answer, params.answer_format) if reasoning else None,
     )
 
 
@@ -106,7 +108,13 @@ def from_reference(row: Row, params: Params) -> Read:
     private = private_data(target) if params.filter.private != "none" else None
     is_validation = held_out(row.id, params)
     return Read(
-        reasoning=reasoning, answer=answer, private=private, target=target, is_free=True, is_validation=is_validation
+        reasoning=reasoning,
+        answer=answer,
+        private=private,
+        target=target,
+        short=task.write("", answer, params.answer_format) if reasoning else None,
+        is_free=True,
+        is_validation=is_validation,
     )
 
 

@@ -4,6 +4,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,77 +19,93 @@ from stages.sampling.runner import Ask
 
 PROMPTS = Path("data/prompts/train.jsonl")
 OUT = Path("data/completions/completions.parquet")
+COUNTED = (
+    *("prompts", "completions", "stop", "length", "content_filter", "unanswered"),
+    *("prompt_tokens", "completion_tokens"),
+)
 
 
 def main(dry_run: bool) -> None:
     die_with_parent()
     params = load()
-    ask = Ask(to_model(params), params.sampling)
+    models = to_models(params)
+    asks = {source: Ask(model, params.sampling) for source, model in models.items()}
     if dry_run:
-        ask.estimate(lambda: to_requests(params))
+        for number, ask in enumerate(asks.values()):
+            ask.estimate(partial(to_requests, params, number))
         return
-    counts = Counter[str]()
-    replies = ask.replies(lambda: to_requests(params))
-    write_rows(OUT, to_rows(params, ask.model, replies, counts), schema("generate"))
-    write_report(params, ask.model, counts)
+    counts = {source: Counter[str]() for source in asks}
+    write_rows(OUT, replied(params, asks, counts), schema("generate"))
+    write_report(params, models, counts)
 
 
-def to_model(params: Params) -> Model:
-    """The teacher, or the completions that the data set brings along, which go by its name."""
+def to_models(params: Params) -> dict[str, Model]:
+    """By source: the roles that are asked, or the completions that the data set brings along, which go by its name."""
     if params.recorded:
-        return Model("recorded", params.dataset, digest(recorded.PATH), "auto", 0.0, 0.0)
-    teacher = params.profile.teacher
-    if teacher.engine != "openai":
-        check(teacher.model, teacher.revision)
-    return teacher.to_model()
+        return {params.dataset: Model("recorded", params.dataset, digest(recorded.PATH), "auto", 0.0, 0.0)}
+    for role in params.profile.asked.values():
+        if role.engine != "openai":
+            check(role.model, role.revision)
+    return {name: role.to_model() for name, role in params.profile.asked.items()}
 
 
-def each_sample(params: Params) -> Iterator[tuple[Prompt, str, int]]:
-    """Every prompt `num_samples` times, in prompt order, with the style it is asked in."""
+def each_sample(params: Params, number: int) -> Iterator[tuple[Prompt, str, int]]:
+    """Every prompt `num_samples` times, in prompt order, with the style it is asked in; the samples of a prompt are
+    counted on from source to source, of which this is the `number`th."""
+    first = number * params.generate.num_samples
     for prompt in stream_prompts(PROMPTS):
         style = prompt.styles(params.generate.styles)[0]
-        for sample in range(params.generate.num_samples):
+        for sample in range(first, first + params.generate.num_samples):
             yield prompt, style, sample
 
 
-def to_requests(params: Params) -> Iterator[Request]:
+def to_requests(params: Params, number: int) -> Iterator[Request]:
     how = params.generate
     decoding = Decoding(how.temperature, how.top_p, how.top_k, how.seed)
-    for prompt, style, sample in each_sample(params):
+    for prompt, style, sample in each_sample(params, number):
         yield to_request(prompt, "train", style, params.profile.max_tokens, decoding, sample)
 
 
-def to_rows(params: Params, model: Model, replies: Iterable[Reply], counts: Counter[str]) -> Iterator[dict[str, Any]]:
-    """In prompt order; `counts` adds up prompts, completions, their ends and tokens."""
-    for (prompt, style, sample), reply in zip(each_sample(params), replies, strict=True):
-        counts["prompts"] += sample == 0
+def replied(params: Params, asks: dict[str, Ask], counts: dict[str, Counter[str]]) -> Iterator[dict[str, Any]]:
+    """Source by source, in prompt order; `counts` adds up prompts, completions, their ends and tokens."""
+    for number, (source, ask) in enumerate(asks.items()):
+        replies = ask.replies(partial(to_requests, params, number))
+        yield from to_rows(each_sample(params, number), source, replies, counts[source])
+
+
+def to_rows(
+    samples: Iterable[tuple[Prompt, str, int]], source: str, replies: Iterable[Reply], counts: Counter[str]
+) -> Iterator[dict[str, Any]]:
+    last = None
+    for (prompt, style, sample), reply in zip(samples, replies, strict=True):
+        counts["prompts"] += prompt is not last
         counts["completions"] += 1
         counts[reply.finish_reason] += 1
         counts["prompt_tokens"] += reply.prompt_tokens
         counts["completion_tokens"] += reply.completion_tokens
-        yield to_row(prompt, "train", model.name, style, sample, reply)
+        last = prompt
+        yield to_row(prompt, "train", source, style, sample, reply)
 
 
-def write_report(params: Params, model: Model, counts: Counter[str]) -> None:
-    counted = (
-        "prompts",
-        "completions",
-        "stop",
-        "length",
-        "content_filter",
-        "unanswered",
-        "prompt_tokens",
-        "completion_tokens",
-    )
-    cost = model.cost(counts["prompt_tokens"], counts["completion_tokens"])
-    report = {name: counts[name] for name in counted} | {"cost": None if cost is None else round(cost, 4)}
-    if params.recorded:
-        report |= {
-            "recorded_unused": count_lines(recorded.PATH) - counts["stop"]
-        }  # beyond generate.num_samples of their prompt
+def write_report(params: Params, models: dict[str, Model], by_source: dict[str, Counter[str]]) -> None:
+    """The sums over the sources, and with several each by itself."""
+    each = {source: report_of(models[source], counts) for source, counts in by_source.items()}
+    costs = [found["cost"] for found in each.values()]
+    total = sum(by_source.values(), Counter[str]())
+    report = {name: total[name] for name in COUNTED} | {"prompts": max(found["prompts"] for found in each.values())}
+    report["cost"] = None if None in costs else round(sum(costs), 4)
+    if len(each) > 1:
+        report["sources"] = each
+    if params.recorded:  # beyond generate.num_samples of their prompt
+        report["recorded_unused"] = count_lines(recorded.PATH) - total["stop"]
     Path("metrics").mkdir(exist_ok=True)
     Path("metrics/generate.json").write_text(json.dumps({"generate": report}, indent=2) + "\n")
     print(f"generate: {report}", file=sys.stderr)
+
+
+def report_of(model: Model, counts: Counter[str]) -> dict[str, Any]:
+    cost = model.cost(counts["prompt_tokens"], counts["completion_tokens"])
+    return {name: counts[name] for name in COUNTED} | {"cost": None if cost is None else round(cost, 4)}
 
 
 def count_lines(path: Path) -> int:

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 
 from stages.sampling.limits import Limits
-from stages.sampling.role import Role, Words
+from stages.sampling.role import Role, Words, find, sections
 
 
 class Section(BaseModel):
@@ -15,6 +15,7 @@ class Section(BaseModel):
 
 
 class Generate(Section):
+    ask: Words  # roles
     styles: Words
     num_samples: Annotated[int, Field(gt=0)]  # completions for each prompt
     temperature: Annotated[float, Field(ge=0)]  # 0 is greedy
@@ -24,7 +25,7 @@ class Generate(Section):
 
 
 class Profile(Section):
-    teacher: Role
+    asked: dict[str, Role]  # by the role's name, in the order of `generate.ask`
     max_tokens: dict[str, Annotated[int, Field(gt=0)]]  # of a reply, by style
 
 
@@ -36,26 +37,44 @@ class Params(Section):
     recorded: dict[str, Any] | None  # the data set brings completions along
 
 
+def asked(document: dict[str, Any], profile: dict[str, Any]) -> dict[str, Any]:
+    """The sections of the roles that `generate.ask` names."""
+    known = sections(profile, document["students"])
+    names = str(document["generate"]["ask"]).split()
+    strangers = [name for name in names if name not in known]
+    if strangers or len(set(names)) < len(names):
+        raise SystemExit(
+            f"params.yaml: generate.ask: got {document['generate']['ask']!r}, wanted some of {', '.join(known)}, each "
+            f"once, with spaces between them"
+        )
+    return {name: find(profile, known[name]) for name in names}
+
+
 def load() -> Params:
     document = YAML(typ="safe").load(Path("params.yaml"))
     profile = document["profiles"][document["profile"]]
     bound = {
         "generate": document["generate"],
         "sampling": document["sampling"],
-        "profile": {name: profile[name] for name in Profile.model_fields},
+        "profile": {"asked": asked(document, profile), "max_tokens": profile["max_tokens"]},
         "dataset": document["dataset"],
         "recorded": YAML(typ="safe").load(Path(f"data/sets/{document['dataset']}/dataset.yaml"))["recorded"],
     }
     try:
         return Params.model_validate(bound)
     except ValidationError as error:
-        paths = [
-            ".".join(map(str, e["loc"])).replace("profile.", f"profiles.{document['profile']}.", 1)
-            for e in error.errors()
-        ]
+        paths = [path(e["loc"], document, profile) for e in error.errors()]
         raise SystemExit(
             "\n".join(
-                f"params.yaml: {path}: {e['msg']}, got {e['input']!r}"
-                for path, e in zip(paths, error.errors(), strict=True)
+                f"params.yaml: {where}: {e['msg']}, got {e['input']!r}"
+                for where, e in zip(paths, error.errors(), strict=True)
             )
         ) from None
+
+
+def path(where: tuple[str | int, ...], document: dict[str, Any], profile: dict[str, Any]) -> str:
+    """Of a wrong value, in params.yaml."""
+    if where[:2] == ("profile", "asked"):
+        role = sections(profile, document["students"])[str(where[2])]
+        return ".".join(map(str, ("profiles", document["profile"], *role, *where[3:])))
+    return ".".join(map(str, where)).replace("profile.", f"profiles.{document['profile']}.", 1)

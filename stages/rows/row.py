@@ -32,7 +32,11 @@ COLUMNS = {
     "id": Column("generate", pl.String, "of the prompt, unique in its split"),
     "task": Column("generate", pl.String, "math, nli, qa, summarization, conversation"),
     "split": Column("generate", pl.String, "of the prompt: train, validation, test, retention"),
-    "source": Column("generate", pl.String, "who was asked: the model's name"),
+    "source": Column(
+        "generate",
+        pl.String,
+        "who was asked: teacher, a student's base, another role of the profile, or the data set that brings replies",
+    ),
     "style": Column("generate", pl.String, "how it was asked: plain, cot, cod"),
     "sample": Column("generate", pl.Int64, "which of the replies to the prompt, from 0"),
     "messages": Column("generate", MESSAGES, "the plain prompt, which a student is asked"),
@@ -52,6 +56,7 @@ COLUMNS = {
     "answer": Column("filter", pl.String, "read from the reply; null: unreadable"),
     "is_right": Column("filter", pl.Boolean, "equals the reference; null: unreadable, or nothing is simply right"),
     "target": Column("filter", pl.String, "what would be learnt; null: nothing"),
+    "short": Column("filter", pl.String, "the target without its reasoning; null: it has none"),
     "words": Column("filter", pl.Int64, "of the target"),
     "characters": Column("filter", pl.Int64, "of the target"),
     "votes": Column("filter", pl.Int64, "readable replies to the prompt; null where answers cannot be compared"),
@@ -69,8 +74,8 @@ COLUMNS = {
     ),
     "s_judge": Column("score", pl.Float64, "a judge's grade, 1 (useless) to 5 (nothing to mend); null: none"),
     "s_perplexity": Column("score", pl.Float64, "per token of the target; null: none"),
-    "weight": Column("select", pl.Float64, "of the row in the loss, 1 as of every other; no objective reads it yet"),
-    "tag": Column("select", pl.String, "a name for a group of rows, else empty"),
+    "weight": Column("select", pl.Float64, "of the row in the loss"),
+    "tag": Column("select", pl.String, "a name for a group of rows, else empty; no rule sets it yet"),
     "negative": Column("select", pl.String, "a reply to the same prompt that should not be learnt; null: none"),
 }
 STAGES = ("generate", "filter", "score", "select")

@@ -43,6 +43,9 @@ class Select(Section):
     min_grade: Annotated[float, Field(ge=0, le=5)]  # of score.judge; 0 is off
     best_of_n: BestOfN
     semantic: Threshold  # cosine of score.embedding; 1 is off
+    negatives: str  # none, wrong, or a source of the rows
+    weigh: Literal["rows", "prompts"]
+    rationale: Annotated[float, Field(strict=True, ge=0, lt=1)]
     budget: Budget
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
-from stages.select import agreement, best_of_n, budget, semantic_duplicates
+from stages.select import agreement, best_of_n, budget, negatives, semantic_duplicates
 from stages.select.params import Select
 
 Rejected = pl.DataFrame  # row, reason, detail, evidence
@@ -30,6 +30,13 @@ class Rule:
 
 
 RULES: tuple[Rule, ...] = (
+    Rule(
+        "negatives",
+        "only_negative",
+        lambda select: select.negatives not in (negatives.NONE, negatives.WRONG),
+        negatives.only_negative,
+        ("negatives",),
+    ),
     Rule("agreement", "minority", lambda select: select.majority, agreement.minority),
     Rule("agreement", "disagreement", lambda select: select.min_share > 0, agreement.disagreement, ("min_share",)),
     Rule("agreement", "judged_low", lambda select: select.min_grade > 0, agreement.judged_low, ("min_grade",)),
