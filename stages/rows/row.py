@@ -35,7 +35,7 @@ COLUMNS = {
     "source": Column(
         "generate",
         pl.String,
-        "who was asked: teacher, a student's base, another role of the profile, or the data set that brings replies",
+        "who was asked: teacher, base-8b, another role, or the data set that brings replies",
     ),
     "style": Column("generate", pl.String, "how it was asked: plain, cot, cod"),
     "sample": Column("generate", pl.Int64, "which of the replies to the prompt, from 0"),

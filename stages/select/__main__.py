@@ -101,7 +101,9 @@ def write_rows(rejected: pl.DataFrame, kept: pl.DataFrame, passed: pl.DataFrame,
         for batch in batches(ROWS, tuple(schema("filter"))):
             rows = batch.with_row_index("row", start).join(scores, on="row", how="left", maintain_order="left")
             rows = rows.update(rejected, on="row").update(kept.select("row", "cluster"), on="row")
-            rows = rows.join(weights, on="row", how="left", maintain_order="left").with_columns(tag=pl.lit(""))
+            rows = rows.join(weights, on="row", how="left", maintain_order="left").with_columns(
+                weight=pl.col("weight").fill_null(1.0), tag=pl.lit("")
+            )
             rows = with_negatives(rows, wrong)
             write(rows)
             learnt = rows.filter(pl.col("reason").is_null())

@@ -154,7 +154,7 @@ def test_the_same_rows_are_the_same_bytes(folder: Path) -> None:
             {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in Path("data/selected").iterdir()}
         )
     assert digests[0] == digests[1]
-    assert set(digests[0]) == {"README.md", "rows.parquet", "train.jsonl", "validation.jsonl"}
+    assert set(digests[0]) == {"README.md", "negatives.jsonl", "rows.parquet", "train.jsonl", "validation.jsonl"}
 
 
 BAD = {

@@ -26,9 +26,15 @@ def numbers(count: int) -> list[Tokens]:
     return [Tokens(list(range(n % 40 + 1)), [IGNORED, *range(1, n % 40 + 1)]) for n in range(count)]
 
 
+def batches(written: list[Tokens], first: int) -> list[list[tuple[int, Tokens]]]:
+    """Numbered: some, none, and the others."""
+    numbered = list(enumerate(written))
+    return [numbered[:first], [], numbered[first:]]
+
+
 def test_examples_are_read_as_they_were_written(tmp_path: Path) -> None:
     written = numbers(7)
-    assert arrow.write(tmp_path / "train.arrow", [written[:4], [], written[4:]], numbered=False) == 7
+    assert arrow.write(tmp_path / "train.arrow", batches(written, 4), numbered=False) == 7
     rows = arrow.load(tmp_path / "train.arrow")
     assert [Tokens(row["input_ids"], row["labels"]) for row in rows] == written
     assert rows.data.schema.types == [pa.list_(pa.int32())] * 2, "4 bytes a token, not 8"
@@ -43,7 +49,7 @@ def test_no_examples_are_a_file_without_rows(tmp_path: Path) -> None:
 
 def test_a_mapped_file_takes_no_memory_of_the_process(tmp_path: Path) -> None:
     """Nor does it with a row more: 2,000 examples of 500 tokens are 8 MB of ids and labels."""
-    arrow.write(tmp_path / "train.arrow", ([Tokens([7] * 500, [7] * 500)] * 500 for _ in range(4)), numbered=False)
+    arrow.write(tmp_path / "train.arrow", ([(0, Tokens([7] * 500, [7] * 500))] * 500 for _ in range(4)), numbered=False)
     assert (tmp_path / "train.arrow").stat().st_size > 8_000_000
     before = pa.total_allocated_bytes()
     rows = arrow.with_filler(arrow.load(tmp_path / "train.arrow"), 9)
@@ -53,7 +59,7 @@ def test_a_mapped_file_takes_no_memory_of_the_process(tmp_path: Path) -> None:
 
 def test_the_filler_teaches_nothing(some: list[Tokens], tmp_path: Path) -> None:
     for packing in (False, True):
-        arrow.write(tmp_path / "train.arrow", [some[:1]], packing)
+        arrow.write(tmp_path / "train.arrow", batches(some[:1], 9), packing)
         if packing:
             arrow.pack(tmp_path, 256)
         rows = arrow.with_filler(arrow.rows_to_learn(tmp_path, packing), 7)
@@ -64,7 +70,7 @@ def test_the_filler_teaches_nothing(some: list[Tokens], tmp_path: Path) -> None:
 def test_packed_rows_are_those_of_trl(tmp_path: Path) -> None:
     """Over more examples than TRL packs at a time, and written in other batches."""
     written = numbers(2_500)
-    arrow.write(tmp_path / "train.arrow", [written[:700], written[700:]], numbered=True)
+    arrow.write(tmp_path / "train.arrow", batches(written, 700), numbered=True)
     arrow.pack(tmp_path, 64)
     columns = {"input_ids": [e.input_ids for e in written], "labels": [e.labels for e in written]}
     columns |= {"example": [[number] * len(e.input_ids) for number, e in enumerate(written)]}
@@ -76,7 +82,7 @@ def test_packed_rows_are_those_of_trl(tmp_path: Path) -> None:
 
 
 def test_packed_rows_know_their_examples_and_none_sees_another(some: list[Tokens], tmp_path: Path) -> None:
-    arrow.write(tmp_path / "train.arrow", [some], numbered=True)
+    arrow.write(tmp_path / "train.arrow", batches(some, 9), numbered=True)
     arrow.pack(tmp_path, 256)
     (row,) = arrow.rows_to_learn(tmp_path, packing=True)
     assert row["seq_lengths"] == sorted((len(example.input_ids) for example in some), reverse=True)

@@ -79,8 +79,8 @@ def test_a_template_that_words_the_prompt_otherwise_is_refused(tokenizer: Any) -
 
 
 def test_truncation_leaves_out_what_teaches_nothing() -> None:
-    long = [Tokens([1, 2, 3, 4], [IGNORED, IGNORED, 3, 4]), Tokens([1, 2, 3, 4], [IGNORED, IGNORED, IGNORED, 4])]
-    assert truncate(long, 3) == [Tokens([1, 2, 3], [IGNORED, IGNORED, 3])]
+    assert truncate(Tokens([1, 2, 3, 4], [IGNORED, IGNORED, 3, 4]), 3) == Tokens([1, 2, 3], [IGNORED, IGNORED, 3])
+    assert truncate(Tokens([1, 2, 3, 4], [IGNORED, IGNORED, IGNORED, 4]), 3) is None
 
 
 def test_the_mask_is_shown_as_text(tokenizer: Any) -> None:

@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM
 
 from stages.train import saved
 from stages.train.examples import Tokens
-from stages.train.objectives.plain import reload_fault
+from stages.train.health import answers_otherwise, divergence
 from stages.train.params import Params, load
 from tests.architecture.closure import ROOT
 
@@ -54,13 +54,13 @@ def test_what_was_trained_passes_and_what_was_lost_does_not(method: str, precisi
     model.save_pretrained(tmp_path)
     expected = saved.logits(model, EXAMPLE, "cpu")
     saved.tensors(tmp_path, method, "8b")
-    saved.answers_alike(tmp_path, params, EXAMPLE, expected, reload_fault, "8b")
+    saved.answers_alike(tmp_path, params, EXAMPLE, expected, answers_otherwise, "8b")
     base: Any = AutoModelForCausalLM.from_pretrained(BASE, dtype=torch.float32)
     with pytest.raises(
         SystemExit,
         match=r"train-8b: the student saved in .* answers otherwise than the trained one: [\d.]+ nats a token, at most",
     ):
-        saved.answers_alike(tmp_path, params, EXAMPLE, saved.logits(base, EXAMPLE, "cpu"), reload_fault, "8b")
+        saved.answers_alike(tmp_path, params, EXAMPLE, saved.logits(base, EXAMPLE, "cpu"), answers_otherwise, "8b")
 
 
 def change(folder: Path, method: str, name_part: str, value: Any) -> str:
@@ -114,7 +114,7 @@ def test_another_adapter_is_refused(tmp_path: Path) -> None:
     change(tmp_path, "lora", "lora_B", lambda tensor: -tensor)
     saved.tensors(tmp_path, "lora", "8b")
     with pytest.raises(SystemExit, match="answers otherwise than the trained one"):
-        saved.answers_alike(tmp_path, params_of("lora", "float32"), EXAMPLE, expected, reload_fault, "8b")
+        saved.answers_alike(tmp_path, params_of("lora", "float32"), EXAMPLE, expected, answers_otherwise, "8b")
 
 
 def test_an_adapter_that_merges_wrongly_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,14 +142,14 @@ def test_an_adapter_that_merges_wrongly_is_refused(tmp_path: Path, monkeypatch: 
     with pytest.raises(
         SystemExit, match="train-8b: the student with its adapter merged answers otherwise than the trained one"
     ):
-        saved.answers_alike(tmp_path, params_of("lora", "float32"), EXAMPLE, expected, reload_fault, "8b")
+        saved.answers_alike(tmp_path, params_of("lora", "float32"), EXAMPLE, expected, answers_otherwise, "8b")
 
 
 def test_divergence_by_hand() -> None:
     """KL of (3/4, 1/4) from (1/2, 1/2): 3/4·ln(3/2) + 1/4·ln(1/2)."""
     expected, found = torch.log(torch.tensor([[0.75, 0.25]])), torch.zeros(1, 2)
-    assert saved.divergence(expected, found) == pytest.approx(0.130812, abs=1e-6)
-    assert saved.divergence(expected, expected) == pytest.approx(0, abs=1e-7)
+    assert divergence(expected, found) == pytest.approx(0.130812, abs=1e-6)
+    assert divergence(expected, expected) == pytest.approx(0, abs=1e-7)
 
 
 def test_a_report_is_read_as_it_was_written(tmp_path: Path) -> None:
