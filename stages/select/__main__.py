@@ -105,9 +105,9 @@ def write_rows(rejected: pl.DataFrame, kept: pl.DataFrame, passed: pl.DataFrame)
 
 
 def write_examples(rows: pl.DataFrame, file: BinaryIO) -> None:
-    """In TRL's conversational form: the plain prompt and its completion."""
+    """In TRL's conversational form: the plain prompt and its completion; `style` says how the teacher was asked."""
     target = pl.struct(role=pl.lit("assistant"), content="target")
-    rows.select("id", "sample", prompt="messages", completion=pl.concat_list(target)).write_ndjson(file)
+    rows.select("id", "style", "sample", prompt="messages", completion=pl.concat_list(target)).write_ndjson(file)
 
 
 if __name__ == "__main__":
