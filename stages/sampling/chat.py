@@ -1,8 +1,9 @@
 """The chat completions protocol: a request as the body that is sent, and what an answer means."""
 
 import time
+from collections.abc import Callable
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -45,27 +46,6 @@ def to_body(model: Model, request: Request) -> bytes:
     return orjson.dumps(body | ({"top_k": request.top_k} if request.top_k else {}))
 
 
-def read_reply(model: Model, status: int, content: bytes, after: float | None, answered: bool) -> Reply:
-    """The reply, or unanswered with the server's words where it refused this row. `answered`: others were, before.
-
-    Raises Retry where another attempt may succeed, Fatal where no request can.
-    """
-    if status == 200:
-        return read_completion(model, content)
-    words = message(content)
-    if status == 429 and "insufficient_quota" in words:
-        raise Fatal(f"the account's quota is used up (HTTP 429: {words})")
-    if status in RETRIED or status >= 500:
-        raise Retry(f"HTTP {status}", after)
-    why = FATAL.get(status) or (None if answered else FATAL_AT_FIRST.get(status))
-    if why:
-        raise Fatal(
-            f"{why}: HTTP {status}: {words}; model {model.name}, see `teacher` in params.yaml, OPENAI_BASE_URL and "
-            f"OPENAI_API_KEY"
-        )
-    return unanswered(f"HTTP {status}: {words}")
-
-
 def read_completion(model: Model, content: bytes) -> Reply:
     try:
         answer: dict[str, Any] = orjson.loads(content)
@@ -94,6 +74,35 @@ def read_completion(model: Model, content: bytes) -> Reply:
     return Reply(text, finish, *tokens, "", f"{served} {answer.get('system_fingerprint') or ''}".strip(), reasoning)
 
 
+def read_reply(
+    model: Model,
+    status: int,
+    content: bytes,
+    after: float | None,
+    answered: bool,
+    read: Callable[[Model, bytes], Any] = read_completion,
+) -> Any:
+    """What `read` finds, or unanswered with the server's words where it refused this row. `answered`: others were,
+    before.
+
+    Raises Retry where another attempt may succeed, Fatal where no request can.
+    """
+    if status == 200:
+        return read(model, content)
+    words = message(content)
+    if status == 429 and "insufficient_quota" in words:
+        raise Fatal(f"the account's quota is used up (HTTP 429: {words})")
+    if status in RETRIED or status >= 500:
+        raise Retry(f"HTTP {status}", after)
+    why = FATAL.get(status) or (None if answered else FATAL_AT_FIRST.get(status))
+    if why:
+        raise Fatal(
+            f"{why}: HTTP {status}: {words}; model {model.name}, see `teacher` in params.yaml, OPENAI_BASE_URL and "
+            f"OPENAI_API_KEY"
+        )
+    return unanswered(f"HTTP {status}: {words}")
+
+
 def retry_after(header: str | None) -> float | None:
     """Seconds in a Retry-After header, which holds a number or a date (RFC 9110, section 10.2.3)."""
     if header is None:
@@ -119,3 +128,15 @@ def message(content: bytes) -> str:
     except (orjson.JSONDecodeError, KeyError, TypeError):
         words = content.decode(errors="replace")
     return str(words)[:300]
+
+
+class Api(NamedTuple):
+    """One of an endpoint's addresses, what is sent there, and how the answer is read. Requests have `max_tokens`, what
+    is read has `error`."""
+
+    path: str
+    to_body: Callable[[Model, Any], bytes]
+    read: Callable[[Model, bytes], Any]
+
+
+CHAT = Api("/chat/completions", to_body, read_completion)

@@ -10,15 +10,16 @@ import os
 import random
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import aiohttp
 import uvloop
 from yarl import URL
 
-from stages.sampling.chat import Fatal, Retry, read_reply, retry_after, to_body
+from stages.sampling.chat import CHAT, Api, Fatal, Retry, read_reply, retry_after
 from stages.sampling.limits import Limits
 from stages.sampling.rate_limit import Concurrency, RateLimit
-from stages.sampling.request import Model, Reply, Request, unanswered
+from stages.sampling.request import Model, unanswered
 
 # Finished replies wait this long to be kept together, so a kill can cost so much.
 FLUSH_SECONDS = 0.005
@@ -31,7 +32,7 @@ class OpenAIEngine:
     model has
     replied in an earlier run, so that a 403 or 404 now concerns its row alone."""
 
-    def __init__(self, model: Model, limits: Limits, answered: bool = False) -> None:
+    def __init__(self, model: Model, limits: Limits, answered: bool = False, api: Api = CHAT) -> None:
         address = os.environ.get("OPENAI_BASE_URL", "")
         if not address.startswith(("http://", "https://")):
             raise SystemExit(
@@ -39,8 +40,8 @@ class OpenAIEngine:
                 f"the environment, "
                 "wanted the endpoint's address, such as http://localhost:8000/v1"
             )
-        self._model, self._limits = model, limits
-        self._url = URL(address.rstrip("/") + "/chat/completions")
+        self._model, self._limits, self._api = model, limits, api
+        self._url = URL(address.rstrip("/") + api.path)
         if self._url.user or self._url.password:
             raise SystemExit(
                 "engine openai: got a user or password in OPENAI_BASE_URL, wanted the address alone; a key goes into "
@@ -53,12 +54,12 @@ class OpenAIEngine:
         self._answered = answered
         self._lost_in_a_row = 0
 
-    def ask(self, requests: Iterable[Request]) -> Iterator[list[tuple[Request, Reply]]]:
+    def ask(self, requests: Iterable[Any]) -> Iterator[list[tuple[Any, Any]]]:
         """Replies as they come, a few at a time. A row that the server refuses comes back with its message.
 
         The event loop stands still while the caller keeps a batch, so all happens in one thread.
         """
-        finished: list[tuple[Request, Reply]] = []
+        finished: list[tuple[Any, Any]] = []
         # looking for garbage at every 700th object, as Python does, costs an eighth of the throughput
         gc.set_threshold(50_000)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -76,7 +77,7 @@ class OpenAIEngine:
                     else error
                 )
 
-    async def _ask_all(self, requests: Iterator[Request], finished: list[tuple[Request, Reply]]) -> None:
+    async def _ask_all(self, requests: Iterator[Any], finished: list[tuple[Any, Any]]) -> None:
         headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {self._key}"} if self._key else {})
         timeout = aiohttp.ClientTimeout(total=self._limits.timeout_seconds)
         connector, jar = aiohttp.TCPConnector(limit=0), aiohttp.DummyCookieJar()
@@ -93,7 +94,7 @@ class OpenAIEngine:
                 raise
 
     async def _work(
-        self, session: aiohttp.ClientSession, requests: Iterator[Request], finished: list[tuple[Request, Reply]]
+        self, session: aiohttp.ClientSession, requests: Iterator[Any], finished: list[tuple[Any, Any]]
     ) -> None:
         """Draw a request as soon as there is a place, and see it through."""
         await self.concurrency.enter()
@@ -103,9 +104,9 @@ class OpenAIEngine:
             await self.concurrency.enter()
         self.concurrency.leave()
 
-    async def _answer(self, session: aiohttp.ClientSession, request: Request) -> Reply:
+    async def _answer(self, session: aiohttp.ClientSession, request: Any) -> Any:
         """One reply, by as many attempts as the limits allow; while it waits for the next, its place is another's."""
-        body = to_body(self._model, request)
+        body = self._api.to_body(self._model, request)
         kind = ""
         for attempt in range(self._limits.max_attempts):
             if attempt:
@@ -134,12 +135,11 @@ class OpenAIEngine:
             )
         return unanswered(f"{kind}: {self._limits.max_attempts} times")
 
-    async def _attempt(self, session: aiohttp.ClientSession, body: bytes) -> Reply:
+    async def _attempt(self, session: aiohttp.ClientSession, body: bytes) -> Any:
         async with session.post(self._url, data=body) as response:
             content = await response.read()
-        reply = read_reply(
-            self._model, response.status, content, retry_after(response.headers.get("Retry-After")), self._answered
-        )
+        after = retry_after(response.headers.get("Retry-After"))
+        reply = read_reply(self._model, response.status, content, after, self._answered, self._api.read)
         return unanswered(self._without_secrets(reply.error)) if reply.error else reply
 
     def _without_secrets(self, text: str) -> str:

@@ -55,8 +55,8 @@ def find_weights(model: Model) -> Weights:
     return Weights(model.name, None if Path(model.name).exists() else model.revision, None, 0)
 
 
-def start(model: Model) -> Any:
-    """vLLM over all GPUs of this machine."""
+def start(model: Model, **options: Any) -> Any:
+    """vLLM over all GPUs of this machine, with these options of its LLM."""
     import torch
     from transformers import AutoConfig
     from vllm import LLM
@@ -78,6 +78,7 @@ def start(model: Model) -> Any:
         enable_lora=weights.adapter is not None,
         max_lora_rank=max(8, weights.rank),
         trust_remote_code=False,
+        **options,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from stages.score.passes import in_batches, load
+from stages.models.passes import in_batches, load
 from stages.score.rows import Row, question
 
 

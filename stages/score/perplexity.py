@@ -7,20 +7,16 @@ what the chat template puts after it to end the turn.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from tqdm import tqdm
 
+from stages.models import learnt
+from stages.models.learnt import Tokens
+from stages.models.passes import in_batches, load
 from stages.sampling.request import Model
-from stages.score.passes import in_batches, load
+from stages.sampling.transformers import resolve_precision
 from stages.score.rows import Row
-
-
-class Tokens(NamedTuple):
-    """Ids of prompt and completion; the completion's begin at `start`."""
-
-    ids: list[int]
-    start: int
 
 
 def to_perplexities(
@@ -32,7 +28,7 @@ def to_perplexities(
     """
     from transformers import AutoModelForCausalLM
 
-    tokenizer, causal = load(AutoModelForCausalLM, model.name, model.revision, model.precision)
+    tokenizer, causal = load(AutoModelForCausalLM, model.name, model.revision, resolve_precision(model.precision))
     if tokenizer.chat_template is None:
         raise SystemExit(
             f"score.perplexity: model {model.name}: its tokenizer has no chat template, wanted one that words "
@@ -57,25 +53,14 @@ def to_perplexities(
 
 
 def tokenize(row: Row, tokenizer: Any) -> Tokens:
-    """The plain prompt exactly as it would be served, then the completion.
-
-    Raises SystemExit if the chat template words the prompt otherwise once an answer follows: then it is unclear where
-    the completion begins.
-    """
-    messages = row.messages
-    served = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False)
-    whole = tokenizer.apply_chat_template([*messages, {"role": "assistant", "content": row.target}], return_dict=False)
-    if whole[: len(served)] != served:
-        common = next(
-            (i for i, (a, b) in enumerate(zip(served, whole, strict=False)) if a != b), min(len(served), len(whole))
-        )
+    """The plain prompt, then the target. Raises SystemExit where it is unclear where the target begins."""
+    try:
+        return next(learnt.tokenize([row.messages], [row.target], tokenizer))
+    except ValueError as parted:
         raise SystemExit(
-            f"score.perplexity: prompt {row.id}: got a chat template that words the prompt as "
-            f"{tokenizer.decode(served[common:])!r}, and with an answer as "
-            f"{tokenizer.decode(whole[common : common + 20])!r}, wanted the same words; name another model in "
-            f"params.yaml"
-        )
-    return Tokens(whole, len(served))
+            f"score.perplexity: prompt {row.id}: got a chat template that words {parted}, wanted the same words; name "
+            f"another model in params.yaml"
+        ) from None
 
 
 def batch_perplexities(rows: list[Tokens], model: Any, pad_id: int) -> list[float]:

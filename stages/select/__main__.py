@@ -158,7 +158,7 @@ def write_lines(rows: pl.DataFrame, learnt: str, weight: pl.Series | None, file:
     """In TRL's conversational form. A line has a weight only where a rule sets some."""
     completion = pl.concat_list(pl.struct(role=pl.lit("assistant"), content=learnt))
     weights = [] if weight is None else [weight.alias("weight")]
-    rows.select("id", "sample", "style", *weights, prompt="messages", completion=completion).write_ndjson(file)
+    rows.select("id", "style", "sample", *weights, prompt="messages", completion=completion).write_ndjson(file)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from stages.models.passes import load
 from stages.sampling.request import Model
-from stages.score.passes import load
 from stages.score.perplexity import batch_perplexities, to_perplexities, tokenize
 from stages.score.rows import Row
 from tests.architecture.closure import ROOT

@@ -14,7 +14,7 @@ from tests.smoke.conftest import NUM_RETENTION, NUM_TEST, NUM_TRAIN, SECRETS, ru
 
 TRAINING = {"train-8b", "train-70b"}
 STUDENTS = {"predict@8b", "predict@70b"}
-ASKING = {"generate", "score", "predict-teacher", "predict-base@8b", "predict-base@70b", *STUDENTS}
+ASKING = {"generate", "score", "logits", "predict-teacher", "predict-base@8b", "predict-base@70b", *STUDENTS}
 ALL = {"prompts", "filter", "select", "evaluate", *ASKING, *TRAINING}
 
 
@@ -130,7 +130,7 @@ def test_a_value_of_train_70b_retrains_it_alone_and_back_again_costs_nothing(res
 @pytest.mark.slow
 def test_another_budget_leaves_replies_and_verdicts_as_they_are(restored: Path) -> None:
     set_params(restored, "select.budget.rows=100")
-    assert repro(restored) == {"select", "evaluate", *TRAINING, *STUDENTS}
+    assert repro(restored) == {"select", "logits", "evaluate", *TRAINING, *STUDENTS}
     assert json.loads((restored / "metrics/select.json").read_text())["select"]["train"] == 100
 
 
@@ -160,7 +160,7 @@ def test_a_third_student_is_an_edit_of_params_and_of_dvc_yaml(restored: Path) ->
 def test_a_second_sample_asks_only_the_second_samples(restored: Path) -> None:
     before = num_asked(restored, "data/laptop/models/teacher")
     set_params(restored, "generate.num_samples=2")
-    assert repro(restored) == {"generate", "filter", "score", "select", "evaluate", *TRAINING, *STUDENTS}
+    assert repro(restored) == {"generate", "filter", "score", "select", "logits", "evaluate", *TRAINING, *STUDENTS}
     assert num_asked(restored, "data/laptop/models/teacher") == before + NUM_TRAIN
     report = json.loads((restored / "metrics/filter.json").read_text())["filter"]
     assert report["rows"] == 2 * NUM_TRAIN

@@ -1,0 +1,131 @@
+"""What is learnt, as the teacher's tokens: its own prompt, then the target."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from stages.models import learnt
+from stages.models.learnt import Tokens
+from stages.rows.prompt import stream_prompts
+
+SELECTED = Path("data/selected")
+PROMPTS = Path("data/prompts/train.jsonl")
+SPLITS = ("train", "validation")
+AT_ONCE = 1_000  # rows that are tokenised together: enough to keep all cores busy
+
+Messages = Sequence[Mapping[str, str]]
+
+
+class Example(NamedTuple):
+    """A row that is learnt: what the student is asked, what the teacher was asked in the row's style, the target."""
+
+    split: str
+    id: str
+    style: str
+    sample: int
+    plain: Messages
+    asked: Messages
+    target: str
+
+
+class Scored(NamedTuple):
+    """An example as the teacher's ids; those from `start` on are learnt."""
+
+    example: Example
+    ids: list[int]
+    start: int
+
+
+def stream_examples() -> Iterator[Example]:
+    """Those of train, then those of validation, each in the order of its file, which is that of the prompts."""
+    for split in SPLITS:
+        prompts, prompt = stream_prompts(PROMPTS), None
+        for row in read_rows(SELECTED / f"{split}.jsonl"):
+            while prompt is None or prompt.id != row["id"]:
+                prompt = next(prompts, None)
+                if prompt is None:
+                    raise SystemExit(
+                        f"logits: {PROMPTS}: got no prompt {row['id']} where {SELECTED / split}.jsonl has one, wanted "
+                        f"the prompts of all its rows, in their order; run `dvc repro select`"
+                    )
+            if row["style"] not in prompt.messages:
+                raise SystemExit(
+                    f"logits: {PROMPTS}: got the prompt {prompt.id} in the styles {', '.join(prompt.messages)}, wanted "
+                    f"{row['style']} too, in which its reply was asked; run `dvc repro select`"
+                )
+            asked = [{"role": turn.role, "content": turn.content} for turn in prompt.messages[row["style"]]]
+            (completion,) = row["completion"]
+            yield Example(split, row["id"], row["style"], row["sample"], row["prompt"], asked, completion["content"])
+
+
+def read_rows(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open(encoding="utf-8") as lines:
+        yield from map(json.loads, lines)
+
+
+def tokenize(examples: Iterable[Example], tokenizer: Any, who: str) -> Iterator[Scored]:
+    """As `who`, a teacher, is put them."""
+    for some in chunks(examples):
+        for example, (ids, start) in zip(some, tokens_of(some, tokenizer, who, is_student=False), strict=True):
+            yield Scored(example, ids, start)
+
+
+def tokens_of(some: Sequence[Example], tokenizer: Any, who: str, is_student: bool) -> list[Tokens]:
+    prompts = [example.plain if is_student else example.asked for example in some]
+    found: list[Tokens] = []
+    try:
+        for tokens in learnt.tokenize(prompts, [example.target for example in some], tokenizer):
+            found.append(tokens)
+    except ValueError as parted:
+        raise SystemExit(
+            f"logits: {who}, {place(some[len(found)])}: got a chat template that words {parted}, wanted the same "
+            f"words; name a model with another template in params.yaml"
+        ) from None
+    return found
+
+
+def check_learnt(examples: Iterable[Example], teachers: dict[str, Any], students: dict[str, Any]) -> dict[str, int]:
+    """Rows and learnt tokens, and tokens that each teacher reads.
+
+    `teachers` and `students` are tokenizers by name. Raises SystemExit unless a row's learnt tokens are the same ids
+    for all of them: otherwise the teacher's probabilities would be those of other tokens.
+    """
+    counts = dict.fromkeys(["rows", "tokens", *teachers], 0)
+    for some in chunks(examples):
+        first, *others = (
+            (name, tokens_of(some, tokenizer, name, is_student))
+            for tokenizers, is_student in ((teachers, False), (students, True))
+            for name, tokenizer in tokenizers.items()
+        )
+        for name, found in (first, *others):
+            for example, (ids, start), tokens in zip(some, first[1], found, strict=True):
+                check_same(example, first[0], ids[start:], name, tokens.ids[tokens.start :])
+            if name in teachers:
+                counts[name] += sum(len(tokens.ids) for tokens in found)
+        counts["rows"] += len(some)
+        counts["tokens"] += sum(len(ids) - start for ids, start in first[1])
+    return counts
+
+
+def check_same(example: Example, teacher: str, expected: list[int], name: str, got: list[int]) -> None:
+    if got != expected:
+        shorter = min(len(got), len(expected))
+        part = next((i for i, (a, b) in enumerate(zip(got, expected, strict=False)) if a != b), shorter)
+        raise SystemExit(
+            f"logits: {place(example)}: got {len(got)} learnt tokens of {name}, from number {part} on "
+            f"{got[part : part + 5]}, wanted the {len(expected)} of {teacher}, there {expected[part : part + 5]}: "
+            f"their chat templates end a turn differently, or their tokenizers split the text otherwise; name others "
+            f"in params.yaml, or set logits.top_k to 0"
+        )
+
+
+def place(example: Example) -> str:
+    return f"{example.split} row {example.id} sample {example.sample}"
+
+
+def chunks(examples: Iterable[Example]) -> Iterator[list[Example]]:
+    stream = iter(examples)
+    while some := list(islice(stream, AT_ONCE)):
+        yield some
