@@ -3,6 +3,9 @@
 import hashlib
 from pathlib import Path
 
+WHOLE = ("config.json", "tokenizer.json", "tokenizer_config.json")
+MERGED = ("models/merged", "merged")  # the model that the stage `merge` makes, and what stands for its revision
+
 
 def digest(path: Path) -> str:
     """Content hash of a file, or of a folder's files and their names: 16 hex digits."""
@@ -13,7 +16,12 @@ def digest(path: Path) -> str:
     return total.hexdigest()[:16]
 
 
-def check(name: str, revision: str) -> None:
+def pin(name: str, revision: str) -> str:
+    """The revision; of the merged model its digest, which nobody can know before, for DVC itself sees it change."""
+    return digest(Path(name)) if (name, revision) == MERGED else revision
+
+
+def check(name: str, revision: str, files: tuple[str, ...] = WHOLE) -> None:
     """Raise unless `name` is a hub id, or a whole folder with the digest `revision`: DVC cannot see it change."""
     folder = Path(name)
     if not folder.exists():
@@ -23,7 +31,9 @@ def check(name: str, revision: str) -> None:
                 f"see `model` in params.yaml"
             )
         return
-    for file in ("config.json", "tokenizer.json", "tokenizer_config.json"):
+    if name == MERGED[0] and not (folder / files[0]).exists():
+        raise SystemExit(f"model {name}: got no model in it, wanted one; set merge.method in params.yaml")
+    for file in files:
         if not (folder / file).exists():
             raise SystemExit(
                 f"model {name}: got a folder without {file}, wanted model and tokenizer side by side; save it there "

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from stages.models.local import check, digest
+from stages.models.local import check, digest, pin
 from stages.predict.params import Params, load
 from stages.rows.prompt import PLAIN, Prompt, stream_prompts
 from stages.rows.row import schema, to_row, write_rows
@@ -39,6 +39,8 @@ def main(who: str, dry_run: bool) -> None:
 def to_model(who: str, params: Params) -> Model:
     """The teacher, a base, or a student that was tuned here, which is asked as its base is."""
     asked, own = params.model, Path("models") / who
+    if who.startswith("base-"):
+        asked = asked.model_copy(update={"revision": pin(asked.model, asked.revision)})
     if who == "teacher" or who.startswith("base-"):
         if asked.engine != "openai":
             check(asked.model, asked.revision)

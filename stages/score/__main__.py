@@ -9,9 +9,10 @@ from itertools import repeat
 from pathlib import Path
 from typing import Any
 
-from stages.models.local import check
+from stages.models.local import check, pin
 from stages.rows.row import KEY, own_schema, write_rows
 from stages.sampling.process_group import die_with_parent
+from stages.sampling.role import Role
 from stages.sampling.runner import Ask
 from stages.score.embedding import write_embeddings, write_no_embeddings
 from stages.score.judge import to_grades, to_requests
@@ -28,6 +29,7 @@ SCORES = [name for name in own_schema("score") if name not in KEY]
 def main(dry_run: bool) -> None:
     die_with_parent()
     params = load()
+    params = params.model_copy(update={"judge": pinned(params.judge), "perplexity": pinned(params.perplexity)})
     check_models(params)
     count, counts = count_passed(ROWS), Counter[str]()
     columns = dict[str, Iterable[float | None]]()
@@ -57,6 +59,11 @@ def check_models(params: Params) -> None:
         pinned.append((params.score.embedding, params.score.embedding_revision))
     for name, revision in pinned:
         check(name, revision)
+
+
+def pinned(role: Role | None) -> Role | None:
+    """The model with its revision, which of a merged one is its digest."""
+    return role and role.model_copy(update={"revision": pin(role.model, role.revision)})
 
 
 def to_scores(

@@ -16,12 +16,13 @@ from stages.train.examples import DATA, Tokens
 from stages.train.objectives.table import OBJECTIVES
 from stages.train.parallelism import Parallelism
 from stages.train.params import Params, load
+from stages.train.start import pinned
 
 NUM_SHOWN = 2  # examples whose loss mask is printed
 
 
 def main(student: str) -> None:
-    params = load(student)
+    params = pinned(load(student))
     check(params.base.model, params.base.revision)
     die_with_parent()
     # accelerate imports DeepSpeed, which warns if it must look

@@ -46,6 +46,7 @@ class Lora(Section):
     targets: Annotated[
         list[str], BeforeValidator(lambda names: str(names).split())
     ]  # the linear layers, spaces between their names
+    init: Literal["zeros", "corda-ipm", "corda-kpm"]  # zeros change nothing; the others are CorDA (arXiv 2406.05223)
     dora: bool  # direction and magnitude apart (arXiv 2402.09353)
     quantization: Literal["none", "nf4"]  # of the frozen weights; nf4 is QLoRA (arXiv 2305.14314)
 

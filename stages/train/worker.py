@@ -15,6 +15,7 @@ from stages.train.objective import Objective, Validated
 from stages.train.objectives.table import OBJECTIVES
 from stages.train.parallelism import Parallelism
 from stages.train.params import Params, load
+from stages.train.start import pinned
 
 
 def train(student: str, params: Params, parallelism: Parallelism, output: Path, tokenizer: Any) -> None:
@@ -105,7 +106,7 @@ def examples_of_step(rows: Any, params: Params, step: int) -> list[int]:
 
 def main(student: str, parallelism_file: Path) -> None:
     die_with_parent()
-    params = load(student)
+    params = pinned(load(student))
     parallelism = Parallelism.model_validate_json(parallelism_file.read_text())
     output = parallelism_file.parent
     try:

@@ -26,7 +26,7 @@ def test_code_deps_equal_the_import_closure(name: str) -> None:
 
 
 def test_dvc_yaml_is_short_enough_to_be_read() -> None:
-    assert len((ROOT / "dvc.yaml").read_text().splitlines()) < 300 + 30 * (len(PARAMS["students"]) - 2)
+    assert len((ROOT / "dvc.yaml").read_text().splitlines()) < 320 + 30 * (len(PARAMS["students"]) - 2)
 
 
 def test_no_file_is_in_every_closure() -> None:

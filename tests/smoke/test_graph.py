@@ -15,7 +15,7 @@ from tests.smoke.conftest import NUM_RETENTION, NUM_TEST, NUM_TRAIN, SECRETS, ru
 TRAINING = {"train-8b", "train-70b"}
 STUDENTS = {"predict@8b", "predict@70b"}
 ASKING = {"generate", "score", "logits", "predict-teacher", "predict-base@8b", "predict-base@70b", *STUDENTS}
-ALL = {"prompts", "filter", "select", "evaluate", *ASKING, *TRAINING}
+ALL = {"prompts", "merge", "filter", "select", "evaluate", *ASKING, *TRAINING}
 
 
 def repro(clone: Path) -> set[str]:
