@@ -41,7 +41,7 @@ def ours(params: Params, learn: list[Tokens], tokenizer: Any, rows_per_device: i
 def write(folder: Path, learn: list[Tokens], params: Params) -> int:
     """The files that a training maps; returns the number of its rows."""
     settings = params.profile
-    arrow.write(folder / "train.arrow", [learn], settings.packing)
+    arrow.write(folder / "train.arrow", [list(enumerate(learn))], settings.packing)
     arrow.write(folder / "validation.arrow", [], numbered=False)
     if settings.packing:
         arrow.pack(folder, settings.max_length)

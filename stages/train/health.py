@@ -16,14 +16,6 @@ def jump(loss: float, before: list[float], max_jump: float) -> str | None:
     return None
 
 
-def fall(loss: float, before: list[float], max_jump: float) -> str | None:
-    """A jump, or as deep a fall below the median: where negatives are pushed away, their loss has no lower bound."""
-    if before and loss < statistics.median(before) - max_jump:
-        median = statistics.median(before)
-        return f"the loss fell to {loss:.3f}, from a median of {median:.3f} over {len(before)} steps"
-    return jump(loss, before, max_jump)
-
-
 def answers_otherwise(expected_TV: Any, found_TV: Any, precision: str) -> str | None:
     """Next-token distributions that are further apart than rounding to the precision makes them; logits in float32."""
     apart, limit = divergence(expected_TV, found_TV), MAX_DIVERGENCE[precision]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from stages.train.examples import DATA, IGNORED, Tokens, tokenize
+from stages.train.objectives.table import OBJECTIVES
 from stages.train.parallelism import Parallelism
 from stages.train.params import Params
 
@@ -118,6 +119,11 @@ def first_fault(params: Params, parallelism: Parallelism, found: Machine) -> str
         return (
             f"the parallelism or the parameters want {', '.join(missing)}, which is not installed: install it (pip "
             f"install -e '.[gpu]')"
+        )
+    if OBJECTIVES[params.train.objective].needs == "memory" and parallelism.num_processes > 1:
+        return (
+            f"{params.train.objective} remembers what one process saw, got {parallelism.num_processes}: set "
+            f"num_processes to 1, or another train.objective in params.yaml"
         )
     if settings.batch_size % in_one_pass:
         return (

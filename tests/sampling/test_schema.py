@@ -53,7 +53,7 @@ def write(folder: Path, task: str, style: str) -> list[Prompt]:
 
 def asked_by_generate(folder: Path, task: str, style: str) -> Request:
     write(folder, task, style)
-    (asked,) = generate.to_requests(generate.load())
+    (asked,) = generate.to_requests(generate.load(), 0)
     return asked
 
 
