@@ -11,18 +11,17 @@ from typing import Any
 
 from stages.models.local import check
 from stages.sampling.process_group import die_with_parent
-from stages.train import arrow, curves, examples, parallelism
+from stages.train import arrow, curves, examples, parallelism, start
 from stages.train.examples import DATA, Tokens
 from stages.train.objectives.table import OBJECTIVES
 from stages.train.parallelism import Parallelism
 from stages.train.params import Params, load
-from stages.train.start import pinned
 
 NUM_SHOWN = 2  # examples whose loss mask is printed
 
 
 def main(student: str) -> None:
-    params = pinned(load(student))
+    params = start.pinned(load(student))
     check(params.base.model, params.base.revision)
     die_with_parent()
     # accelerate imports DeepSpeed, which warns if it must look

@@ -1,7 +1,7 @@
 """The parameters of a student's `train-*`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -11,6 +11,7 @@ from pydantic import (
     SerializeAsAny,
     ValidationError,
     create_model,
+    model_validator,
 )
 from ruamel.yaml import YAML
 
@@ -49,6 +50,14 @@ class Lora(Section):
     init: Literal["zeros", "corda-ipm", "corda-kpm"]  # zeros change nothing; the others are CorDA (arXiv 2406.05223)
     dora: bool  # direction and magnitude apart (arXiv 2402.09353)
     quantization: Literal["none", "nf4"]  # of the frozen weights; nf4 is QLoRA (arXiv 2305.14314)
+
+    @model_validator(mode="after")
+    def corda_goes_with_the_rest(self) -> Self:
+        odd = {"dora": self.dora, "quantization nf4": self.quantization == "nf4", "lm_head": "lm_head" in self.targets}
+        if self.init != "zeros" and any(odd.values()):
+            named = ", ".join(name for name, is_set in odd.items() if is_set)
+            raise ValueError(f"init {self.init} parts the weights, which does not go with {named}")
+        return self
 
 
 class Training(Section):

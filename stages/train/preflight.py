@@ -106,6 +106,7 @@ def machine(params: Params, parallelism: Parallelism, found: Machine, student: s
 
 def first_fault(params: Params, parallelism: Parallelism, found: Machine) -> str | None:
     settings, old = params.profile, found.capability is not None and found.capability < MODERN
+    parted = settings.method == "lora" and settings.lora.init != "zeros"
     nf4 = settings.method == "lora" and settings.lora.quantization == "nf4"
     wanted = {
         "deepspeed": parallelism.zero > 0,
@@ -147,6 +148,8 @@ def first_fault(params: Params, parallelism: Parallelism, found: Machine) -> str
         )
     if nf4 and parallelism.zero == 3:
         return "nf4 weights cannot be parted by ZeRO-3: set zero to 2 or less"
+    if parted and parallelism.zero == 3:
+        return f"init {settings.lora.init} needs whole weights, which ZeRO-3 parts: set zero to 2 or less"
     if parallelism.zero == 0 and (
         parallelism.offload_optimizer or parallelism.offload_parameters or parallelism.hostfile
     ):

@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from stages.sampling.process_group import die_with_parent
-from stages.train import arguments, arrow, base, brought, saved
+from stages.train import arguments, arrow, base, brought, saved, start
 from stages.train.objective import Objective, Validated
 from stages.train.objectives.table import OBJECTIVES
 from stages.train.parallelism import Parallelism
 from stages.train.params import Params, load
-from stages.train.start import pinned
 
 
 def train(student: str, params: Params, parallelism: Parallelism, output: Path, tokenizer: Any) -> None:
@@ -41,17 +40,17 @@ def train(student: str, params: Params, parallelism: Parallelism, output: Path, 
     args = arguments.to_sft_config(params, parallelism, output, on_cpu, steps_per_epoch, bool(validate))
     of_step = partial(examples_of_step, rows, params)
     brings = brought.read(output, "train")
-    lesson = begin(objective, params, output, brings)
+    lesson, model = begin(objective, params, output, brings), base.load(params, parallelism, student)
     trainer = Trainer(
         lesson,
         Order(len(rows), train_params.seed, rows_in_pass if shared else 1),
         brings,
-        model=base.load(params, parallelism, student),
+        model=model,
         args=args,
         train_dataset=arrow.with_filler(rows, tokenizer.pad_token_id) if shared else rows,
         eval_dataset=validate or None,
         processing_class=tokenizer,
-        peft_config=arguments.to_lora_config(params) if settings.method == "lora" else None,
+        peft_config=start.adapter(model, params, output, args.device, student),
         callbacks=[
             KeepLesson(lesson),
             checkpoint.SaveByTime(parallelism),
@@ -60,6 +59,8 @@ def train(student: str, params: Params, parallelism: Parallelism, output: Path, 
             *([EarlyStoppingCallback(train_params.patience)] if train_params.patience and validate else []),
         ],
     )
+    if trainer.accelerator.is_main_process:
+        start.keep(trainer.model, params, output)
     resumed = checkpoint.latest(output)
     if resumed:
         checkpoint.fits(resumed, parallelism, student)
@@ -70,6 +71,8 @@ def train(student: str, params: Params, parallelism: Parallelism, output: Path, 
         trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
     validation_loss = trainer.evaluate()["eval_loss"] if validate else None
     saved.save(trainer, tokenizer, params, parallelism, Path("models") / student)
+    if trainer.accelerator.is_main_process:
+        start.make_plain(Path("models") / student, params, output, student)
     logits_TV = saved.logits(trainer.model_wrapped, arrow.head(output, 1)[0], trainer.accelerator.device)
     if trainer.accelerator.is_main_process:
         kept_best = train_params.keep == "best" and bool(validate)
@@ -106,7 +109,7 @@ def examples_of_step(rows: Any, params: Params, step: int) -> list[int]:
 
 def main(student: str, parallelism_file: Path) -> None:
     die_with_parent()
-    params = pinned(load(student))
+    params = start.pinned(load(student))
     parallelism = Parallelism.model_validate_json(parallelism_file.read_text())
     output = parallelism_file.parent
     try:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from dvc.utils.hydra import apply_overrides
 from ruamel.yaml import YAML
 
+from stages.models.local import digest
 from tests.settings import set_dataset
 from tests.smoke.conftest import NUM_RETENTION, NUM_TEST, NUM_TRAIN, SECRETS, run
 
@@ -154,6 +156,22 @@ def test_a_third_student_is_an_edit_of_params_and_of_dvc_yaml(restored: Path) ->
     report = json.loads((restored / "metrics/evaluate.json").read_text())
     assert report["1b"] == report["8b"], "trained and asked as the 8b is, so the same"
     assert {row["student"] for row in report["retention"]} == {"8b", "70b", "1b"}
+
+
+@pytest.mark.slow
+def test_a_recipe_carries_a_student_over_and_trains_on_from_there(restored: Path, tmp_path: Path) -> None:
+    """Both students are trained anew, because both may start from the merged model."""
+    tuned = shutil.copytree(restored / "models/8b", tmp_path / "tuned")
+    before = json.loads((restored / "metrics/evaluate.json").read_text())
+    done = run(
+        restored, "python", "-m", "tools.recipe", "transfer", "-n", "on", "-S", f"merge.models={tuned}@{digest(tuned)}"
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    ran = set(re.findall(r"^Running stage '(.+)':$", done.stdout, re.MULTILINE))
+    assert ran == {"merge", "score", "evaluate", "predict-base@8b", "predict-base@70b", *TRAINING, *STUDENTS}
+    assert json.loads((restored / "metrics/merge.json").read_text())["merge"]["moved"] > 0
+    after = json.loads((restored / "metrics/evaluate.json").read_text())
+    assert after["base-8b"] == pytest.approx(before["8b"], abs=0.1), "the old student, rounded to 16 bits"
 
 
 @pytest.mark.slow

@@ -173,6 +173,13 @@ def test_quantized_weights_need_bitsandbytes_and_are_not_parted(params: Params) 
         preflight.machine(nf4, parallelism(zero=3), A100, "8b")
 
 
+def test_corda_needs_whole_weights(params: Params) -> None:
+    corda = with_profile(params, lora=params.profile.lora.model_copy(update={"init": "corda-ipm"}))
+    preflight.machine(corda, parallelism(zero=2), A100, "8b")
+    with pytest.raises(SystemExit, match="init corda-ipm needs whole weights, which ZeRO-3 parts: set zero to 2 or le"):
+        preflight.machine(corda, parallelism(zero=3), A100, "8b")
+
+
 def test_what_the_machine_can_execute_passes(params: Params) -> None:
     preflight.machine(
         params,

@@ -40,9 +40,12 @@ def on_cpu(batch: int) -> Parallelism:
 def candidates(settings: Training, gpu: Gpu, num_gpus: int, hostfile: str | None) -> list[Parallelism]:
     """Every stage, with and without checkpointing and offload, for one row a GPU."""
     found = []
-    nf4 = settings.method == "lora" and settings.lora.quantization == "nf4"
+    lora = settings.method == "lora"
+    whole = lora and (
+        settings.lora.quantization == "nf4" or settings.lora.init != "zeros"
+    )  # ZeRO-3 parts no such weights
     for zero in (0, 1, 2, 3):
-        if (zero == 3 and nf4) or (zero == 0 and hostfile):
+        if (zero == 3 and whole) or (zero == 0 and hostfile):
             continue
         for optimizer, weights in ((False, False), (True, False), (True, True)):
             if (optimizer and zero == 0) or (weights and zero != 3):

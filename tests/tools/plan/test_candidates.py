@@ -10,9 +10,11 @@ import pytest
 import torch
 
 from stages.train.parallelism import Parallelism, load
+from stages.train.params import load as load_params
 from tests.architecture.closure import ROOT
 from tools.plan import gpus
 from tools.plan.__main__ import main, slots
+from tools.plan.candidates import candidates
 
 
 @pytest.fixture(autouse=True)
@@ -23,6 +25,13 @@ def in_the_repository(monkeypatch: pytest.MonkeyPatch) -> None:
 def plan(capsys: pytest.CaptureFixture[str], *arguments: str) -> Parallelism:
     main([*arguments, "--json"])
     return Parallelism.model_validate_json(capsys.readouterr().out)
+
+
+def test_weights_that_corda_parts_are_not_parted_by_zero_too() -> None:
+    settings = load_params("70b", "llama").profile
+    corda = settings.model_copy(update={"lora": settings.lora.model_copy(update={"init": "corda-ipm"})})
+    stages = [{found.zero for found in candidates(some, gpus.named("A10"), 8, None)} for some in (settings, corda)]
+    assert stages == [{0, 1, 2, 3}, {0, 1, 2}]
 
 
 def shown(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:
