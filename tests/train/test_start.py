@@ -47,7 +47,7 @@ def output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(ROOT)
     torch.manual_seed(1)
     rows = [Tokens(row, row) for row in torch.randint(10, 700, (20, 64)).tolist()]
-    arrow.write(tmp_path / "train.arrow", [rows], numbered=False)
+    arrow.write(tmp_path / "train.arrow", [list(enumerate(rows))], numbered=False)
     return tmp_path
 
 
