@@ -51,7 +51,7 @@ def write_selected(folder: Path) -> None:
     write_prompts(folder / "data/prompts/train.jsonl", [to_prompt(id, asked[id]) for id in sorted(asked)])
     (folder / "data/selected").mkdir(parents=True, exist_ok=True)
     for split in ("train", "validation"):
-        rows = [to_line(*row) for name, *row in LEARNT if name == split]
+        rows = [to_line(id, sample, *texts) for name, id, sample, *texts in LEARNT if name == split]
         (folder / f"data/selected/{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
