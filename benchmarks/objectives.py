@@ -38,7 +38,7 @@ MARK = "####"
 
 def run(stage: str, folder: Path, log: Path) -> float:
     """Seconds of the stage."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "DVC_ROOT": str(folder.parent), "OMP_NUM_THREADS": "1"}
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "DVC_ROOT": str(ROOT), "OMP_NUM_THREADS": "2"}
     start = time.perf_counter()
     with log.open("a") as file:
         command = [sys.executable, "-m", *f"stages.{stage}".split()]
@@ -47,7 +47,7 @@ def run(stage: str, folder: Path, log: Path) -> float:
 
 
 def prepare(folder: Path, overrides: list[str], rows: int) -> None:
-    """The graph up to the rows that are learnt; replies come from one ledger."""
+    """The graph up to the rows that are learnt; the replies are kept in the ledger."""
     folder.mkdir()
     copy_settings(folder, *COMMON, f"select.budget.rows={rows}", *overrides)
     for shared in ("data/laptop", "data/retention", "data/sets/laptop-math/rows"):

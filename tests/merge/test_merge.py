@@ -132,6 +132,25 @@ def test_an_adapter_is_merged_as_the_model_that_it_makes(tmp_path: Path) -> None
     assert torch.allclose(made(ids).logits, model(ids).logits, atol=1e-5)
 
 
+def test_a_merge_that_was_cut_off_leaves_nothing_that_counts(
+    tuned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {"method": "linear", "base": named(BASE), "models": named(tuned), "weights": "1"}
+
+    def full_disk(tensors: Any, path: Path, **more: Any) -> None:
+        path.write_bytes(b"half of it")
+        raise OSError("no space left")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("safetensors.torch.save_file", full_disk)
+        assert merge(tmp_path, **settings)[0] == 1
+    assert not any((tmp_path / "models").iterdir())
+    (tmp_path / "models/merged.part/model").mkdir(parents=True)
+    (tmp_path / "models/merged.part/model/of-a-killed-merge").touch()
+    assert merge(tmp_path, **settings)[0] == 0
+    assert {path.name for path in (tmp_path / "models/merged").iterdir()} == {path.name for path in BASE.iterdir()}
+
+
 def test_an_adapter_of_another_base_is_refused(tuned: Path, tmp_path: Path) -> None:
     made, _ = adapter(tmp_path / "adapter", BASE)
     code, printed = merge(tmp_path, method="linear", base=named(tuned), models=named(made), weights="1")
