@@ -34,8 +34,10 @@ def main(dry_run: bool) -> None:
         for number, ask in enumerate(asks.values()):
             ask.estimate(partial(to_requests, params, number))
         return
+    # all are asked before the first row is written, so that a kill leaves no half file
+    replies = [ask.replies(partial(to_requests, params, number)) for number, ask in enumerate(asks.values())]
     counts = {source: Counter[str]() for source in asks}
-    write_rows(OUT, replied(params, asks, counts), schema("generate"))
+    write_rows(OUT, replied(params, replies, counts), schema("generate"))
     write_report(params, models, counts)
 
 
@@ -66,11 +68,12 @@ def to_requests(params: Params, number: int) -> Iterator[Request]:
         yield to_request(prompt, "train", style, params.profile.max_tokens, decoding, sample)
 
 
-def replied(params: Params, asks: dict[str, Ask], counts: dict[str, Counter[str]]) -> Iterator[dict[str, Any]]:
+def replied(
+    params: Params, replies: list[Iterator[Reply]], counts: dict[str, Counter[str]]
+) -> Iterator[dict[str, Any]]:
     """Source by source, in prompt order; `counts` adds up prompts, completions, their ends and tokens."""
-    for number, (source, ask) in enumerate(asks.items()):
-        replies = ask.replies(partial(to_requests, params, number))
-        yield from to_rows(each_sample(params, number), source, replies, counts[source])
+    for number, (source, counted) in enumerate(counts.items()):
+        yield from to_rows(each_sample(params, number), source, replies[number], counted)
 
 
 def to_rows(

@@ -51,11 +51,7 @@ def write_selected(folder: Path) -> None:
     write_prompts(folder / "data/prompts/train.jsonl", [to_prompt(id, asked[id]) for id in sorted(asked)])
     (folder / "data/selected").mkdir(parents=True, exist_ok=True)
     for split in ("train", "validation"):
-<<<<<<< HEAD
-        rows = [to_line(*row[1:]) for row in LEARNT if row[0] == split]
-=======
         rows = [to_line(id, sample, *texts) for name, id, sample, *texts in LEARNT if name == split]
->>>>>>> logits
         (folder / f"data/selected/{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
