@@ -7,9 +7,7 @@ from stages.models.local import digest
 
 
 def main() -> None:
-    yaml, path = YAML(), Path("params.yaml")
-    yaml.width = 4096  # never fold a line
-    yaml.preserve_quotes = True
+    yaml, path = YAML(), Path("params.yaml")  # with its own width, as `dvc exp run -S` writes that file
     document = yaml.load(path)
     profile = document["profiles"]["laptop"]
     for model in (profile["teacher"], profile["student-8b"]["base"], profile["student-70b"]["base"]):

@@ -4,11 +4,17 @@ dvc.yaml names a folder where the stage runs all of its files. `python -m tests.
 """
 
 import ast
+import re
+from itertools import groupby
 from pathlib import Path
+from textwrap import fill
 
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parents[2]
+WIDTH = 140  # characters of a line of dvc.yaml
+# a stage there: its command, and right below it what it reads
+DEPS = re.compile(r"(cmd: exec python -m (?P<module>\S+).*\n    deps: )(?P<deps>\[[^]]*\])")
 
 
 def module_file(module: str) -> Path | None:
@@ -64,15 +70,26 @@ def contents(folder: Path) -> set[str]:
     return {path.relative_to(ROOT).as_posix() for path in found if path.stat().st_size}
 
 
+def with_closure(stage: re.Match[str]) -> str:
+    """A stage's command and deps in dvc.yaml -> the same with the code that it executes now."""
+    others = [dep for dep in YAML(typ="safe").load(stage["deps"]) if not dep.startswith("stages/")]
+    return stage[1] + laid_out([*others, *folded(closure(stage["module"]))])
+
+
+def laid_out(deps: list[str]) -> str:
+    """A flow list with data, models and code each on lines of their own, below the first."""
+    texts = [f"'{dep}'" if "{" in dep else dep for dep in deps]
+    indent = " " * len("    deps: [")
+    lines = [
+        fill(", ".join(group), WIDTH - 1, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
+        for _, group in groupby(texts, lambda text: text.strip("'").split("/")[0])
+    ]
+    return "[" + ",\n".join(lines).strip() + "]"
+
+
 def main() -> None:
-    yaml, path = YAML(), ROOT / "dvc.yaml"
-    yaml.width = 200
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    document = yaml.load(path)
-    for stage in document["stages"].values():
-        module = stage["cmd"].split()[3]
-        stage["deps"] = [dep for dep in stage["deps"] if not dep.startswith("stages/")] + folded(closure(module))
-    yaml.dump(document, path)
+    path = ROOT / "dvc.yaml"
+    path.write_text(DEPS.sub(with_closure, path.read_text()))
 
 
 if __name__ == "__main__":
