@@ -9,11 +9,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import numpy as np
 import polars as pl
 
 from stages.rows.prompt import Message, Prompt
-from stages.rows.row import KEY, own_schema, read_rows, schema, to_row, write_rows, writing
+from stages.rows.row import KEY, read_rows, schema, score_schema, to_row, write_rows, writing
 from stages.sampling.request import Reply
 
 WORDS = """
@@ -231,12 +230,11 @@ def write(folder: Path, count: int, seed: int) -> None:
 
 def write_scores(folder: Path) -> None:
     """data/scores as `score` writes it: of the rows that pass the filter, those that are to be judged low get a 1,
-    others a 4."""
+    others a 4. The other columns are off."""
     passed = read_rows(folder / "data/filtered/rows.parquet", (*KEY, "reason")).filter(pl.col("reason").is_null())
     low = pl.col("id").str.starts_with("judged_low")
-    with writing(folder / "data/scores/scores.parquet", own_schema("score")) as write:
-        write(passed.with_columns(s_judge=pl.when(low).then(1.0).otherwise(4.0), s_perplexity=pl.lit(None, pl.Float64)))
-    np.save(folder / "data/scores/embeddings.npy", np.empty((0, 0), np.float32))
+    with writing(folder / "data/scores/judge.parquet", score_schema(["judge"])) as write:
+        write(passed.with_columns(s_judge=pl.when(low).then(1.0).otherwise(4.0)))
 
 
 def replied(id: str, kind: str, row: Row) -> dict[str, Any]:

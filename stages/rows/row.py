@@ -72,25 +72,30 @@ COLUMNS = {
         pl.String,
         "the text that shows it, or the id of the row that it copies; empty where the words say it all",
     ),
-    "s_judge": Column("score", pl.Float64, "a judge's grade, 1 (useless) to 5 (nothing to mend); null: none"),
-    "s_perplexity": Column("score", pl.Float64, "per token of the target; null: none"),
     "weight": Column("select", pl.Float64, "of the row in the loss"),
     "tag": Column("select", pl.String, "a name for a group of rows, else empty; no rule sets it yet"),
     "negative": Column("select", pl.String, "a reply to the same prompt that should not be learnt; null: none"),
 }
-STAGES = ("generate", "filter", "score", "select")
+STAGES = ("generate", "filter", "select")
 KEY = ("id", "style", "sample")  # of a row within its split
+SCORE = "s_"  # how the names of columns begin that `score` writes: numbers, as many as params.yaml asks for
 
 
-def schema(stage: str) -> pl.Schema:
-    """The columns of a stage's file: its own and those of the stages before."""
+def schema(stage: str, scores: Sequence[str] = ()) -> pl.Schema:
+    """The columns of a stage's file: its own and those of the stages before; `scores` stand before those of select."""
     upto = STAGES[: STAGES.index(stage) + 1]
-    return pl.Schema({name: column.type for name, column in COLUMNS.items() if column.stage in upto})
+    names = [name for name, column in COLUMNS.items() if column.stage in upto]
+    before = [name for name in names if COLUMNS[name].stage != "select"]
+    return pl.Schema({name: type_of(name) for name in (*before, *scores, *names[len(before) :])})
 
 
-def own_schema(stage: str) -> pl.Schema:
-    """The columns that a stage adds, and those that say of which row."""
-    return pl.Schema({name: column.type for name, column in COLUMNS.items() if column.stage == stage or name in KEY})
+def score_schema(names: Sequence[str]) -> pl.Schema:
+    """The columns of a file of scores, `s_<name>` for each, and those that say of which row."""
+    return pl.Schema({name: type_of(name) for name in (*KEY, *(f"{SCORE}{name}" for name in names))})
+
+
+def type_of(column: str) -> Any:
+    return pl.Float64 if column.startswith(SCORE) else COLUMNS[column].type
 
 
 class Turn(Protocol):
@@ -197,9 +202,14 @@ def count_rows(path: Path) -> int:
     return opened(path).metadata.num_rows
 
 
+def scores_in(path: Path) -> list[str]:
+    """The columns of a file that `score` wrote first."""
+    return [name for name in opened(path).schema_arrow.names if name.startswith(SCORE)]
+
+
 def read_rows(path: Path, columns: Sequence[str]) -> pl.DataFrame:
     """These columns of all rows."""
-    return pl.concat([pl.DataFrame(schema={name: COLUMNS[name].type for name in columns}), *batches(path, columns)])
+    return pl.concat([pl.DataFrame(schema={name: type_of(name) for name in columns}), *batches(path, columns)])
 
 
 def batches(path: Path, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
@@ -207,11 +217,12 @@ def batches(path: Path, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
     file = opened(path)
     missing = [name for name in columns if name not in file.schema_arrow.names]
     if missing:
-        got, stage = ", ".join(file.schema_arrow.names), COLUMNS[missing[0]].stage
+        got = ", ".join(file.schema_arrow.names)
+        stage = COLUMNS[missing[0]].stage if missing[0] in COLUMNS else "select"
         raise SystemExit(f"{path}: got the columns {got}, wanted {missing[0]} too; run `dvc repro {stage}`")
     for number in range(file.num_row_groups):
         frame = pl.DataFrame(pl.from_arrow(file.read_row_group(number, list(columns))))
-        yield frame.select(columns).cast({name: COLUMNS[name].type for name in columns})
+        yield frame.select(columns).cast({name: type_of(name) for name in columns})
 
 
 def opened(path: Path) -> pq.ParquetFile:

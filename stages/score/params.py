@@ -1,77 +1,82 @@
-"""The parameters of `score`."""
+"""The parameters of a score column: its own key of the section `score`, and the models that it names."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from ruamel.yaml import YAML
 
+from stages.models.local import check, pin
 from stages.sampling.limits import Limits
 from stages.sampling.role import Role, find, sections
+
+COLUMNS = Path(__file__).parent / "columns"
+NONE = "none"  # whom params.yaml names where nobody is asked
 
 
 class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Score(Section):
-    judge: str  # a role of the profile, or none
-    judge_max_tokens: Annotated[int, Field(gt=0)]
-    perplexity: str  # the same
-    embedding: Annotated[str, Field(min_length=1)]  # "none", or an encoder's folder or hub id
-    embedding_revision: str  # its digest or hub commit
-    batch_size: Annotated[int, Field(gt=0)]  # texts that a perplexity or embedding pass takes at once
+T = TypeVar("T", bound=BaseModel)
 
 
-class Params(Section):
-    """`judge` and `perplexity` are the models that the section `score` names, None where it names none."""
+def load(column: str, kind: type[T]) -> T:
+    """What `score.<column>` says. Raises SystemExit with the path, what is wrong and what was got."""
+    score = document()["score"]
+    known = sorted(path.stem for path in COLUMNS.glob("[!_]*.py"))
+    wrong = sorted(set(score) - set(known))
+    if wrong:
+        raise SystemExit(f"params.yaml: score.{wrong[0]}: got a column that nobody knows, wanted {', '.join(known)}")
+    return validated(kind, score.get(column), f"score.{column}")
 
-    score: Score
-    sampling: Limits
-    judge: Role | None
-    perplexity: Role | None
+
+def asked(column: str, key: str, name: str) -> Role | None:
+    """The role of the profile that `score.<column>.<key>` names, the model of a folder being the one that params.yaml
+    pins; None for none."""
+    if name == NONE:
+        return None
+    found = document()
+    profile = found["profiles"][found["profile"]]
+    roles = sections(profile, found["students"])
+    if name not in roles:
+        raise SystemExit(
+            f"params.yaml: score.{column}.{key}: got {name!r}, wanted none or a role of the profile "
+            f"{found['profile']}: {', '.join(roles)}"
+        )
+    where = ".".join(["profiles", found["profile"], *roles[name]])
+    role = validated(Role, find(profile, roles[name]), where)
+    role = role.model_copy(update={"revision": pin(role.model, role.revision)})
+    if role.engine != "openai":
+        check(role.model, role.revision)
+    return role
 
 
-def load() -> Params:
-    """Raises SystemExit with the path, what is wrong and what was got, for every wrong value that this run would
-    use."""
-    document = YAML(typ="safe").load(Path("params.yaml"))
-    name, score = document["profile"], document["score"]
-    profile = document["profiles"][name]
-    known = sections(profile, document["students"])
-    models, where = dict[str, Any](), dict[str, str]()
-    for use in ("judge", "perplexity"):
-        whom = score.get(use, "none")
-        if whom not in (*known, "none"):
-            raise SystemExit(
-                f"params.yaml: score.{use}: got {whom!r}, wanted none or a role of the profile {name}: "
-                f"{', '.join(known)}"
-            )
-        models[use] = None if whom == "none" else find(profile, known[whom])
-        where[use] = "" if whom == "none" else ".".join(["profiles", name, *known[whom]])
+def loadable(column: str, key: str, name: str) -> Role | None:
+    """Such a role, whose model can be loaded here: an endpoint does not tell how likely a given text is."""
+    role = asked(column, key, name)
+    if role and role.engine == "openai":
+        raise SystemExit(
+            f"params.yaml: score.{column}.{key}: got {name}, whose engine is openai, wanted a model that can be "
+            f"loaded here, as an endpoint does not tell how likely a given text is; name another role"
+        )
+    return role
+
+
+def limits() -> Limits:
+    return validated(Limits, document()["sampling"], "sampling")
+
+
+def document() -> dict[str, Any]:
+    return YAML(typ="safe").load(Path("params.yaml"))  # pyright: ignore[reportUnknownMemberType]
+
+
+def validated(kind: type[T], value: Any, where: str) -> T:
     try:
-        params = Params.model_validate({"score": score, "sampling": document["sampling"], **models})
+        return kind.model_validate(value)
     except ValidationError as error:
-        raise SystemExit(
-            "\n".join(f"params.yaml: {path(e['loc'], where)}: {e['msg']}, got {e['input']!r}" for e in error.errors())
-        ) from None
-    if params.perplexity and params.perplexity.engine == "openai":
-        raise SystemExit(
-            f"params.yaml: score.perplexity: got {params.score.perplexity}, whose engine is openai, wanted a model "
-            f"that can be loaded here, as an endpoint "
-            f"does not tell how likely a given text is; name another, or change {where['perplexity']}.engine"
-        )
-    if (
-        params.score.embedding != "none"
-        and not params.score.embedding_revision
-        and not Path(params.score.embedding).exists()
-    ):
-        raise SystemExit(
-            f"params.yaml: score.embedding_revision: got '', wanted the hub commit of {params.score.embedding}, so "
-            f"that it cannot change"
-        )
-    return params
-
-
-def path(found: tuple[Any, ...], where: dict[str, str]) -> str:
-    return ".".join([where.get(str(found[0]), str(found[0])), *map(str, found[1:])])
+        lines = [
+            f"params.yaml: {'.'.join([where, *map(str, e['loc'])])}: {e['msg']}, got {e['input']!r}"
+            for e in error.errors()
+        ]
+        raise SystemExit("\n".join(lines)) from None

@@ -8,6 +8,8 @@ import polars as pl
 
 from stages.rows.row import batches, read_rows
 
+PATH = Path("data/filtered/rows.parquet")
+
 
 class Row(NamedTuple):
     """Of stages/rows/row.py: which row it is, what a student is asked, and what it would learn to reply."""
@@ -21,15 +23,15 @@ class Row(NamedTuple):
     target: str
 
 
-def stream_rows(path: Path) -> Iterator[Row]:
+def stream_rows() -> Iterator[Row]:
     """Those that pass the filter."""
-    for batch in batches(path, (*Row._fields, "reason")):
+    for batch in batches(PATH, (*Row._fields, "reason")):
         for row in batch.filter(pl.col("reason").is_null()).select(Row._fields).iter_rows():
             yield Row(*row)
 
 
-def count_passed(path: Path) -> int:
-    return read_rows(path, ("reason",))["reason"].null_count()
+def count_passed() -> int:
+    return read_rows(PATH, ("reason",))["reason"].null_count()
 
 
 def question(row: Row) -> str:

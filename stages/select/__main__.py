@@ -8,16 +8,16 @@ from typing import BinaryIO
 
 import polars as pl
 
-from stages.rows.row import KEY, batches, own_schema, read_rows, schema, writing
+from stages.rows.row import batches, read_rows, schema, writing
 from stages.select import negatives
 from stages.select.card import card
-from stages.select.params import Params, Select, load
+from stages.select.params import Select, load
 from stages.select.report import report, write_waterfall
 from stages.select.rules import apply_rules
-from stages.statistics.rows import position
+from stages.select.scores import measured, with_scores
 
 ROWS = Path("data/filtered/rows.parquet")
-SCORES = Path("data/scores/scores.parquet")
+SCORES = Path("data/scores")
 EMBEDDINGS = Path("data/scores/embeddings.npy")
 OUT = Path("data/selected")
 EXPLAIN = "Explain: "  # before the question, where the reasoning is learnt apart
@@ -30,7 +30,7 @@ NUMBERS = (
 def main() -> None:
     params = load()
     rows = read_rows(ROWS, NUMBERS).with_row_index("row")
-    passed = with_scores(rows.filter(pl.col("reason").is_null()), params)
+    passed = with_scores(rows.filter(pl.col("reason").is_null()), SCORES, params.select.budget.seed)
     kept, rejected = apply_rules(passed, targets, EMBEDDINGS, params.select)
     filtered = json.loads(Path("metrics/filter.json").read_text())["filter"]
     told = report(passed, kept, rejected, filtered)
@@ -50,32 +50,6 @@ def main() -> None:
         )
 
 
-def with_scores(passed: pl.DataFrame, params: Params) -> pl.DataFrame:
-    """With what models say of each row, `embedding` (the row of its vector), `random` and `vote` (an answer that
-    compares)."""
-    scores = read_rows(SCORES, tuple(own_schema("score"))).with_row_index("embedding")
-    key = list(KEY)
-    twice = scores.filter(pl.struct(key).is_duplicated())
-    unscored, strangers = (
-        one.join(other, on=key, how="anti", maintain_order="left")
-        for one, other in ((passed, scores), (scores, passed))
-    )
-    faults = {"stands there twice": twice, "passes and is not there": unscored, "does not pass": strangers}
-    for fault, some in faults.items():
-        if len(some):
-            raise SystemExit(
-                f"select: {SCORES}: got {len(scores)} rows, of which {some['id'][0]} sample {some['sample'][0]} "
-                f"{fault}, "
-                f"wanted one for each of the {len(passed)} rows that pass the filter; run `dvc repro score`"
-            )
-    drawn = [
-        position(f"{params.select.budget.seed}/{id}/{sample}") for id, sample in passed.select("id", "sample").rows()
-    ]
-    return passed.join(scores, on=key, how="left", maintain_order="left").with_columns(
-        random=pl.Series(drawn, dtype=pl.Float64), vote=pl.when(pl.col("votes").is_not_null()).then("answer")
-    )
-
-
 def targets(some: pl.DataFrame) -> pl.Series:
     """The targets of these rows, in their order, which is that of the file."""
     found, start = [pl.Series("target", dtype=pl.String)], 0
@@ -88,12 +62,13 @@ def targets(some: pl.DataFrame) -> pl.Series:
 
 def write_rows(rejected: pl.DataFrame, kept: pl.DataFrame, passed: pl.DataFrame, select: Select) -> int:
     """All rows with the verdict, and what is learnt as JSONL. Returns the number of negatives."""
-    scores = passed.select("row", *(name for name in own_schema("score") if name not in KEY))
+    names = measured(passed)
+    scores = passed.select("row", *names)
     wrong, weights = negatives.of_prompts(ROWS, select.negatives), to_weights(kept, select)
     OUT.mkdir(parents=True, exist_ok=True)
     num_negatives = 0
     with ExitStack() as opened:
-        write = opened.enter_context(writing(OUT / "rows.parquet", schema("select")))
+        write = opened.enter_context(writing(OUT / "rows.parquet", schema("select", names)))
         train, validation, not_to_learn = (
             opened.enter_context((OUT / f"{name}.jsonl").open("wb")) for name in ("train", "validation", "negatives")
         )

@@ -29,7 +29,7 @@ def judged_low(
     if len(rows) and rows["s_judge"].null_count() == len(rows):
         raise SystemExit(
             "params.yaml: select.min_grade: got a threshold and no row with a grade, wanted whom to ask for it in "
-            "score.judge"
+            "score.judge.by"
         )
     words = pl.format("the judge gives {}, wanted {}", "s_judge", pl.lit(select.min_grade))
     return part(rows, pl.col("s_judge") < select.min_grade, words)

@@ -4,18 +4,16 @@ from pathlib import Path
 
 import polars as pl
 
-from stages.rows.row import own_schema
+from stages.rows.row import SCORE
 from stages.select.params import Budget, Select
 
-OF_MODELS = {name.removeprefix("s_"): name for name in own_schema("score") if name.startswith("s_")}
-# what `order` and `domain` may name -> the column of a row
+# what `order` and `domain` may name beside the numbers of `score` -> the column of a row
 NAMES = {
     **{
         name: name
         for name in ("id", "task", "sample", "words", "characters", "votes", "agreement", "cluster", "random")
     },
     **{"answer": "vote", "tokens": "completion_tokens"},
-    **OF_MODELS,
 }
 
 
@@ -63,22 +61,24 @@ def beyond(rows: pl.DataFrame, asked: Budget) -> pl.DataFrame:
 
 def evaluate(sql: str, name: str, rows: pl.DataFrame) -> pl.Series:
     """What the SQL expression gives for each of the rows."""
+    scores = {column.removeprefix(SCORE): column for column in rows.columns if column.startswith(SCORE)}
+    names = NAMES | scores
     try:
-        found = rows.select(**NAMES).with_columns(pl.sql_expr(sql).alias(f"the {name}"))[f"the {name}"]
+        found = rows.select(**names).with_columns(pl.sql_expr(sql).alias(f"the {name}"))[f"the {name}"]
         unasked = [
             score
             for score in pl.sql_expr(sql).meta.root_names()
-            if score in OF_MODELS and 0 < len(rows) == rows[NAMES[score]].null_count()
+            if score in scores and 0 < len(rows) == rows[scores[score]].null_count()
         ]
     except (pl.exceptions.PolarsError, TypeError) as error:
         reason = str(error).splitlines()[0]
         raise SystemExit(
-            f"params.yaml: select.budget.{name}: got {sql!r}, wanted a SQL expression over {', '.join(NAMES)} "
+            f"params.yaml: select.budget.{name}: got {sql!r}, wanted a SQL expression over {', '.join(names)} "
             f"({reason})"
         ) from None
     if unasked:
         raise SystemExit(
-            f"params.yaml: select.budget.{name}: got {sql!r} and no row with a {unasked[0]}, wanted whom to ask for "
-            f"it in score.{unasked[0]}"
+            f"params.yaml: select.budget.{name}: got {sql!r} and no row with a {unasked[0]}, wanted its column "
+            f"switched on in `score`"
         )
     return found

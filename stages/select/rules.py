@@ -1,8 +1,8 @@
 """The rules of selection, in their order: each gives the rows to reject, and a row has the reason of the first that
 does.
 
-`rows` are those that no rule before rejects, with the columns of stages/rows/row.py, `row`, `vote`, `random` and
-`embedding`.
+`rows` are those that no rule before rejects, with the columns of stages/rows/row.py, those of `score`, `row`, `vote`
+and `random`.
 """
 
 from collections.abc import Callable

@@ -20,14 +20,14 @@ BLOCK = 1_000
 def same_meaning(
     rows: pl.DataFrame, _texts: object, embeddings: Path, select: Select
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """`rows` have in `embedding` the row of their vector in the file. The first of a cluster stays."""
+    """`rows` have in `s_vector` the row of their vector in the file. The first of a cluster stays."""
     vectors = np.load(embeddings, mmap_mode="r")
     if not vectors.size:
         raise SystemExit(
             "params.yaml: select.semantic: got a threshold below 1 and no embeddings, wanted an encoder in "
-            "score.embedding"
+            "score.embedding.model"
         )
-    chosen = np.asarray(vectors[rows["embedding"].to_numpy()], dtype=np.float32)
+    chosen = np.asarray(vectors[rows["s_vector"].cast(pl.Int64).to_numpy()], dtype=np.float32)
     return reject_copies(rows, alike(chosen, select.semantic), "same_meaning", "cosine {}")
 
 

@@ -60,8 +60,8 @@ def test_plain_outs_are_cached_and_what_git_keeps_is_a_metric_or_a_plot(name: st
 
 @pytest.mark.parametrize("name", PIPELINE)
 def test_commands_hold_no_fact_of_the_machine(name: str) -> None:
-    command = PIPELINE[name]["cmd"].replace("${item.student}", "8b")
-    assert re.fullmatch(r"exec python -m stages\.\w+( (teacher|(base-)?[\w-]+))?", command), (
+    command = PIPELINE[name]["cmd"].replace("${item.student}", "8b").replace("${item.use}", "teacher")
+    assert re.fullmatch(r"exec python -m stages\.\w+(\.columns\.\w+)?( (teacher|(base-)?[\w-]+))?", command), (
         "a stage's module and a model's name, nothing else"
     )
 

@@ -17,6 +17,7 @@ from stages.predict import params as predict
 from stages.prompts import params as prompts
 from stages.sampling.role import find, sections
 from stages.score import params as score
+from stages.score.columns import judge
 from stages.select import params as select
 from stages.train import params as train
 from tests.architecture.closure import ROOT
@@ -55,7 +56,7 @@ def test_every_profile_and_data_set_loads_in_every_stage(
     monkeypatch.chdir(tmp_path)
     assert prompts.load().name == dataset
     assert generate.load().profile.asked["teacher"].model == PARAMS["profiles"][profile]["teacher"]["model"]
-    assert score.load().score.judge == "none"
+    assert score.load("judge", judge.Settings).by == "none"
     assert select.load().select.budget.rows == 0
     assert filter.load().answer_format == PARAMS["profiles"][profile]["prompts"]["answer_format"]
     assert train.load("70b").base.model == PARAMS["profiles"][profile]["student-70b"]["base"]["model"]

@@ -12,9 +12,10 @@ from stages.rows.row import (
     STAGES,
     batches,
     count_rows,
-    own_schema,
     read_rows,
     schema,
+    score_schema,
+    scores_in,
     to_row,
     write_rows,
     writing,
@@ -41,7 +42,8 @@ def test_a_reply_becomes_the_columns_of_generate() -> None:
 def test_every_stage_has_the_columns_before_it_and_its_own() -> None:
     assert {column.stage for column in COLUMNS.values()} == set(STAGES)
     assert schema("select").names() == list(COLUMNS)
-    assert own_schema("score").names() == ["id", "style", "sample", "s_judge", "s_perplexity"]
+    assert schema("select", ["s_judge"]).names()[-4:] == ["s_judge", "weight", "tag", "negative"]
+    assert score_schema(["judge", "x"]).names() == ["id", "style", "sample", "s_judge", "s_x"]
     assert all(column.meaning for column in COLUMNS.values())
 
 
@@ -79,11 +81,8 @@ def test_what_is_no_such_file_is_one_clear_error(content: bytes | None, tmp_path
 
 
 def test_a_column_more_than_declared_is_left_out(tmp_path: Path) -> None:
-    with writing(tmp_path / "rows.parquet", own_schema("score")) as write:
-        write(
-            pl.DataFrame(
-                {"id": ["p"], "style": ["cot"], "sample": [0], "s_judge": [4], "s_perplexity": [None], "x": [1]}
-            )
-        )
-    (row,) = read_rows(tmp_path / "rows.parquet", ("id", "s_judge", "s_perplexity")).rows()
+    with writing(tmp_path / "rows.parquet", score_schema(["judge", "none"])) as write:
+        write(pl.DataFrame({"id": ["p"], "style": ["cot"], "sample": [0], "s_judge": [4], "s_none": [None], "x": [1]}))
+    assert scores_in(tmp_path / "rows.parquet") == ["s_judge", "s_none"]
+    (row,) = read_rows(tmp_path / "rows.parquet", ("id", "s_judge", "s_none")).rows()
     assert row == ("p", 4.0, None)

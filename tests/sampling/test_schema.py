@@ -15,7 +15,7 @@ from stages.sampling.chat import to_body
 from stages.sampling.ledger.store import Ledger
 from stages.sampling.request import Request, key
 from stages.sampling.runner import ask, estimate, replies
-from stages.score import judge
+from stages.score.columns import judge
 from stages.tasks.prompts.table import TASKS
 from tests.sampling.conftest import ENDPOINT, Served, limits, request
 from tests.sampling.grammar import accepts

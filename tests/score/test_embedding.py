@@ -8,7 +8,7 @@ import torch
 from transformers import AutoModel, AutoTokenizer
 
 from stages.models.passes import load
-from stages.score.embedding import embed, write_embeddings, write_no_embeddings
+from stages.score.columns.embedding import embed, write_embeddings, write_no_embeddings
 from tests.score.scored import MODELS, ROWS, row
 
 BASE = str(MODELS / "base-8b")

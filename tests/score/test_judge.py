@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from stages.sampling.request import Reply, unanswered
-from stages.score.judge import CRITERIA, REASONED, read_grade, to_grades, to_requests
+from stages.score.columns.judge import CRITERIA, REASONED, read_grade, to_grades, to_requests
 from stages.score.rows import question
 from tests.score.scored import ROWS, row
 

@@ -19,7 +19,7 @@ ROWS = pl.DataFrame(
         "votes": [1] * 6,
         "agreement": [1.0] * 6,
         "s_judge": [None, 2.0, 3.0, 3.0, 5.0, 1.0],
-        "s_perplexity": [1.5] * 6,
+        "s_nll_teacher": [1.5] * 6,
         "cluster": [1] * 6,
         "random": [0.5, 0.9, 0.1, 0.3, 0.2, 0.4],
     },
@@ -63,7 +63,7 @@ def test_what_is_lost_says_its_score() -> None:
     [
         (
             {"order": "wrods"},
-            f"params.yaml: select.budget.order: got 'wrods', wanted a SQL expression over {', '.join(NAMES)} ",
+            f"params.yaml: select.budget.order: got 'wrods', wanted a SQL expression over {', '.join(NAMES)}, judge, nll_teacher ",
         ),
         ({"order": "words +"}, "params.yaml: select.budget.order: got 'words [+]', wanted a SQL expression over "),
         (

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from stages.rows.row import own_schema, schema, writing
+from stages.rows.row import schema, score_schema, writing
 from stages.select.__main__ import main
 from tests.settings import copy_settings
 
@@ -49,8 +49,8 @@ def select(rows: list[dict[str, Any]], *overrides: str) -> dict[str, list[dict[s
         write(frame)
     Path("data/filtered/README.md").write_text("# rows\n")
     passed = frame.filter(pl.col("reason").is_null())
-    scores = passed.select("id", "style", "sample", s_judge=pl.lit(None), s_perplexity=pl.lit(None))
-    with writing(Path("data/scores/scores.parquet"), own_schema("score")) as write:
+    scores = passed.select("id", "style", "sample", s_judge=pl.lit(None))
+    with writing(Path("data/scores/judge.parquet"), score_schema(["judge"])) as write:
         write(scores)
     main()
     names = ("train", "validation", "negatives")

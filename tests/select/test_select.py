@@ -13,11 +13,13 @@ from dvc.utils.hydra import apply_overrides
 
 from benchmarks.planted import write, write_scores
 from stages.filter.__main__ import main as run_filter
-from stages.rows.row import own_schema, read_rows, schema, writing
+from stages.rows.row import read_rows, schema, score_schema, writing
+from stages.score.column import write_off
+from stages.score.columns.embedding import write_no_embeddings
 from stages.select.__main__ import main
 from tests.settings import copy_settings
 
-SCORES = Path("data/scores/scores.parquet")
+SCORES = Path("data/scores/judge.parquet")
 ROWS = Path("data/selected/rows.parquet")
 NUM_ROWS = 300
 
@@ -37,6 +39,8 @@ def folder(filtered: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     if not Path("data/filtered").exists():
         run_filter()
     write_scores(filtered)
+    write_off("likelihood-teacher", ["nll_teacher", "nll_sum_teacher", "entropy_teacher"])
+    write_no_embeddings(Path("data/scores/embeddings.npy"))
     return filtered
 
 
@@ -53,7 +57,7 @@ def examples(split: str) -> list[dict[str, Any]]:
 
 def test_all_that_pass_are_learnt_where_no_rule_is_on(folder: Path) -> None:
     report = select()
-    rows = read_rows(ROWS, tuple(schema("select")))
+    rows = read_rows(ROWS, tuple(schema("select", ["s_judge"])))
     kept = rows.filter(pl.col("reason").is_null())
     assert len(rows) == NUM_ROWS
     assert report["rows"] == report["kept"] == report["train"] + report["validation"] == len(kept)
@@ -116,7 +120,7 @@ def test_nothing_left_is_one_clear_error_and_the_rows_can_be_looked_at(folder: P
 
 
 def scores(change: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
-    columns = own_schema("score")
+    columns = score_schema(["judge"])
     frame = change(read_rows(SCORES, tuple(columns)))
     with writing(SCORES, columns) as write_some:
         write_some(frame)
@@ -133,9 +137,19 @@ FAULTS: dict[str, Callable[[pl.DataFrame], pl.DataFrame]] = {
 def test_scores_of_other_rows_are_refused(fault: str, folder: Path) -> None:
     scores(FAULTS[fault])
     with pytest.raises(
-        SystemExit, match=f"select: data/scores/scores.parquet: got .*{fault}, wanted one for each of the"
+        SystemExit, match=f"select: data/scores/judge.parquet: got .*{fault}, wanted one for each of the"
     ):
         main()
+
+
+def test_a_column_that_two_files_have_is_refused(folder: Path) -> None:
+    stale = Path("data/scores/perplexity.parquet")
+    stale.write_bytes(SCORES.read_bytes())
+    try:
+        with pytest.raises(SystemExit, match=r"perplexity.parquet: got the column s_judge, which another file .* has"):
+            main()
+    finally:
+        stale.unlink()
 
 
 def test_scores_find_their_row_whatever_their_order(folder: Path) -> None:
@@ -160,9 +174,9 @@ def test_the_same_rows_are_the_same_bytes(folder: Path) -> None:
 BAD = {
     "best_of_n.which=best": "select.best_of_n.which: Input should be 'all', 'first', 'shortest' or 'diverse', got 'best'",
     "+budget.quotas.a=0.9;+budget.quotas.b=0.9": "select.budget.quotas: Value error, the shares should sum to at most 1, got ",
-    "budget.rows=5;budget.order=-perplexity": "select.budget.order: got '-perplexity' and no row with a perplexity, wanted whom to ask",
+    "budget.rows=5;budget.order=-nll_teacher": "select.budget.order: got '-nll_teacher' and no row with a nll_teacher, wanted its column",
     "budget.rows=5;budget.order='cast(id as int)'": "select.budget.order: got 'cast(id as int)', wanted a SQL expression over id, task",
-    "semantic=0.9": "select.semantic: got a threshold below 1 and no embeddings, wanted an encoder in score.embedding",
+    "semantic=0.9": "select.semantic: got a threshold below 1 and no embeddings, wanted an encoder in score.embedding.model",
 }
 
 

@@ -11,8 +11,8 @@ from tests.select.settings import select
 
 VECTORS = np.array([[1, 0], [0, 1], [0.8, 0.6], [0.6, 0.8]], dtype=np.float32)
 ROWS = pl.DataFrame(
-    {"row": [4, 5, 6], "id": ["a", "b", "c"], "sample": 0, "cluster": [1, 2, 3], "embedding": [0, 2, 3]},
-    schema_overrides={"row": pl.UInt32, "embedding": pl.UInt32, "cluster": pl.Int64},
+    {"row": [4, 5, 6], "id": ["a", "b", "c"], "sample": 0, "cluster": [1, 2, 3], "s_vector": [0.0, 2.0, 3.0]},
+    schema_overrides={"row": pl.UInt32, "cluster": pl.Int64},
 )
 
 
@@ -34,6 +34,6 @@ def test_without_embeddings_it_says_where_to_ask_for_them(tmp_path: Path) -> Non
     np.save(tmp_path / "embeddings.npy", np.empty((0, 0), np.float32))
     with pytest.raises(
         SystemExit,
-        match=r"select.semantic: got a threshold below 1 and no embeddings, wanted an encoder in score.embedding",
+        match=r"select.semantic: got a threshold below 1 and no embeddings, wanted an encoder in score.embedding.model",
     ):
         same_meaning(ROWS, None, tmp_path / "embeddings.npy", select(semantic=0.9))

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from stages.rows.row import COLUMNS, own_schema, schema, write_rows, writing
+from stages.rows.row import COLUMNS, schema, write_rows, writing
 from tools.show.__main__ import main
 from tools.show.console import excerpt, harmless, places
 from tools.show.view import draw, evenly
@@ -45,7 +45,7 @@ def selected(folder: Path, *rows: dict[str, Any]) -> Path:
     """A folder with what filter and select write of these rows; the rules of select are "judged_low" alone."""
     passed = [row | {"reason": None} if row["reason"] == "judged_low" else row for row in rows]
     filtered(folder, *passed)
-    write_rows(folder / SELECTED, rows, schema("select"))
+    write_rows(folder / SELECTED, rows, schema("select", ["s_judge", "s_entropy"]))
     kept = [row for row in rows if row["reason"] is None]
     num_low = sum(row["reason"] == "judged_low" for row in rows)
     num_validation = sum(row["is_validation"] for row in kept)
@@ -156,12 +156,12 @@ def test_kept_rows_are_shown_with_prompt_and_target(tmp_path: Path, capsys: pyte
 def test_what_is_beside_the_target_is_shown_where_it_says_something(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    scores = {"s_judge": 4.5, "s_perplexity": 0.0, "weight": 0.0}
+    scores = {"s_judge": 4.5, "s_entropy": 0.0, "weight": 0.0}
     found = {"tag": "easy", "negative": "\x1b 3", "private": "e-mail", "is_validation": True}
     main(["--kept"], selected(tmp_path, KEPT | scores | found))
-    told = "\n  private       e-mail\n  s_judge       4.5\n  s_perplexity  0\n  weight        0\n  tag           easy\n"
+    told = "\n  private    e-mail\n  weight     0\n  tag        easy\n  negative   ␛ 3\n"
     printed = capsys.readouterr().out
-    assert printed.endswith(told + "  negative      ␛ 3\n")
+    assert printed.endswith(told + "  s_judge    4.5\n  s_entropy  0\n")
     assert "kept: to validate\n" in printed
 
 
@@ -181,14 +181,6 @@ def test_predictions_of_a_model(tmp_path: Path, capsys: pytest.CaptureFixture[st
     main(["--stage", "predict", "--model", "8b"], tmp_path)
     head = "rows in           1\n\n1 of these rows of predict 8b, drawn at random (seed 1):\n\n"
     assert capsys.readouterr().out.startswith(head + "  id         p1, cot, sample 0\n")
-
-
-def test_scores_by_their_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    score = {name: (KEPT | {"s_judge": 4.5})[name] for name in own_schema("score")}
-    write_rows(tmp_path / "data/scores/scores.parquet", [score], own_schema("score"))
-    main(["--stage", "score"], tmp_path)
-    shown = "\n\n  id            k, cot, sample 0\n  s_judge       4.5\n  s_perplexity  none\n"
-    assert capsys.readouterr().out.endswith(shown)
 
 
 def test_an_id_is_shown_in_every_style_and_sample(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -249,7 +241,6 @@ def test_what_is_asked_for_and_is_not_there_is_told(tmp_path: Path, arguments: l
         ("data/filtered/rows.parquet", ["--stage", "filter"], "filter"),
         ("data/selected/rows.parquet", ["--stage", "select"], "select"),
         ("data/completions/completions.parquet", ["--stage", "generate"], "generate"),
-        ("data/scores/scores.parquet", ["--stage", "score"], "score"),
     ],
 )
 def test_a_missing_file_is_told_with_what_writes_it(

@@ -17,7 +17,6 @@ from tools.show.view import VIEWS, Row, draw, evenly, reasons_of, rows_at, rows_
 FILES = {
     "generate": Path("data/completions/completions.parquet"),
     "filter": Path("data/filtered/rows.parquet"),
-    "score": Path("data/scores/scores.parquet"),
     "select": Path("data/selected/rows.parquet"),
 }
 PREDICTIONS = Path("data/predictions")

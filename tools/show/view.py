@@ -8,15 +8,15 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from stages.rows.row import KEY, batches, own_schema
+from stages.rows.row import KEY, SCORE, batches, scores_in
 
-SCORES = tuple(name for name in own_schema("score") if name not in KEY)
 REPLIED = (*KEY, "question", "reference", "text", "reasoning", "finish_reason", "error")
 FILTERED = (
     *(*KEY, "messages", "question", "reference", "text", "target", "private"),
     *("is_validation", "reason", "detail", "evidence"),
 )
-SELECTED = (*FILTERED, *SCORES, "weight", "tag", "negative")
+TOLD = ("weight", "tag", "negative")
+SELECTED = (*FILTERED, *TOLD)
 
 
 class Row(NamedTuple):
@@ -44,13 +44,9 @@ def replied(row: dict[str, Any]) -> Row:
     return Row(*key(row), "", "", "", (("question", row["question"]), ("reply", row["text"]), *not_empty(told)))
 
 
-def scored(row: dict[str, Any]) -> Row:
-    return Row(*key(row), "", "", "", tuple((name, written(row[name]) or "none") for name in SCORES))
-
-
 def judged(row: dict[str, Any]) -> Row:
     """A rejected row with its reply, a kept one with what is learnt: prompt and target."""
-    found = not_empty({name: written(row[name]) for name in (*SCORES, "weight", "tag", "negative") if name in row})
+    found = not_empty({name: written(row[name]) for name in row if name.startswith(SCORE) or name in TOLD})
     told = [(name, text) for name, text in found if (name, text) != ("weight", "1")]
     if row["reason"] is None:
         detail = "to validate" if row["is_validation"] else "to train"
@@ -63,7 +59,6 @@ def judged(row: dict[str, Any]) -> Row:
 VIEWS = {
     "generate": View(REPLIED, replied),
     "filter": View(FILTERED, judged),
-    "score": View((*KEY, *SCORES), scored),
     "select": View(SELECTED, judged),
     "predict": View(REPLIED, replied),
 }
@@ -93,7 +88,7 @@ def reasons_of(path: Path) -> Iterator[str]:
 
 
 def rows_of_id(path: Path, view: View, id: str) -> Iterator[Row]:
-    for batch in batches(path, view.columns):
+    for batch in batches(path, (*view.columns, *scores_in(path))):
         yield from map(view.to_row, batch.filter(pl.col("id") == id).iter_rows(named=True))
 
 
@@ -102,7 +97,7 @@ def rows_at(path: Path, view: View, places: Collection[int]) -> list[Row]:
     wanted = pl.Series(list(places), dtype=pl.UInt32)
     found: dict[int, Row] = {}
     start = 0
-    for batch in batches(path, view.columns):
+    for batch in batches(path, (*view.columns, *scores_in(path))):
         some = batch.with_row_index("place", start).filter(pl.col("place").is_in(wanted.implode()))
         found |= {row["place"]: view.to_row(row) for row in some.iter_rows(named=True)}
         start += len(batch)

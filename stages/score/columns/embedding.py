@@ -1,14 +1,50 @@
-"""Rows as vectors, for semantic duplicates: their cosine is the product of two rows."""
+"""Rows as vectors, data/scores/embeddings.npy: their cosine is the product of two of them.
+
+The column says where in the file a row's vector stands.
+"""
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field
 from tqdm import tqdm
 
-from stages.models.passes import in_batches, load
-from stages.score.rows import Row, question
+from stages.models import passes
+from stages.models.local import check
+from stages.models.passes import in_batches
+from stages.sampling.process_group import die_with_parent
+from stages.score.column import OUT, write_off, write_scores
+from stages.score.params import NONE, Section, load
+from stages.score.rows import Row, count_passed, question, stream_rows
+
+VECTORS = OUT / "embeddings.npy"
+
+
+class Settings(Section):
+    model: Annotated[str, Field(min_length=1)]  # none, or an encoder's folder or hub id
+    revision: str  # its digest or hub commit
+    batch_size: Annotated[int, Field(gt=0)]
+
+
+def main() -> None:
+    die_with_parent()
+    settings = load("embedding", Settings)
+    if settings.model == NONE:
+        write_off("embedding", ["vector"])
+        write_no_embeddings(VECTORS)
+        return
+    if not settings.revision and not Path(settings.model).exists():
+        raise SystemExit(
+            f"params.yaml: score.embedding.revision: got '', wanted the hub commit of {settings.model}, so that it "
+            f"cannot change"
+        )
+    check(settings.model, settings.revision)
+    count = count_passed()
+    OUT.mkdir(parents=True, exist_ok=True)
+    write_embeddings(VECTORS, stream_rows(), count, settings.model, settings.revision, settings.batch_size)
+    write_scores("embedding", ["vector"], stream_rows(), ((float(place),) for place in range(count)), {})
 
 
 def write_no_embeddings(path: Path) -> None:
@@ -20,7 +56,7 @@ def write_embeddings(path: Path, rows: Iterable[Row], count: int, name: str, rev
     row."""
     from transformers import AutoModel
 
-    tokenizer, encoder = load(AutoModel, name, revision, "float32")
+    tokenizer, encoder = passes.load(AutoModel, name, revision, "float32")
     # of a text that is too long the target is kept: the question is alike for all samples of a prompt
     tokenizer.truncation_side = "left"
     out = np.lib.format.open_memmap(
@@ -46,3 +82,7 @@ def embed(texts: list[str], tokenizer: Any, encoder: Any) -> list[np.ndarray]:
         hidden = encoder(**inputs).last_hidden_state
         mask = inputs["attention_mask"].unsqueeze(-1).to(hidden)
         return list(F.normalize((hidden * mask).sum(1) / mask.sum(1), dim=1).cpu().numpy())
+
+
+if __name__ == "__main__":
+    main()

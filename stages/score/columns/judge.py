@@ -1,17 +1,23 @@
-"""A model's grade of each completion: how it is asked for, and how it is read.
+"""A model's grade of each completion, 1 (useless) to 5: `python -m stages.score.columns.judge [--dry-run]`.
 
 One reply is graded at a time, with grounds before the grade: "single answer grading" of arXiv 2306.05685, section 3.1.
-The
-wording is our own.
+The wording is our own.
 """
 
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
+from pydantic import Field
+
+from stages.sampling.process_group import die_with_parent
 from stages.sampling.request import Decoding, Reply, Request, to_request
-from stages.score.rows import Row, question
+from stages.sampling.runner import Ask
+from stages.score.column import write_off, write_scores
+from stages.score.params import Section, asked, limits, load
+from stages.score.rows import Row, question, stream_rows
 from stages.tasks.answers.reply import parse_json
 
 INSTRUCTION = (
@@ -43,6 +49,27 @@ SCHEMA: dict[str, Any] = {
     "required": ["reasoning", "score"],
     "additionalProperties": False,
 }
+
+
+class Settings(Section):
+    by: str  # a role of the profile, or none
+    max_tokens: Annotated[int, Field(gt=0)]
+
+
+def main(dry_run: bool) -> None:
+    die_with_parent()
+    settings = load("judge", Settings)
+    role = asked("judge", "by", settings.by)
+    if not role:
+        write_off("judge", ["judge"])
+        return
+    ask = Ask(role.to_model(), limits())
+    if dry_run:
+        ask.estimate(lambda: to_requests(stream_rows(), settings.max_tokens))
+        return
+    counts = Counter(judged=0, unreadable=0, unanswered=0)
+    grades = to_grades(ask.replies(lambda: to_requests(stream_rows(), settings.max_tokens)), counts)
+    write_scores("judge", ["judge"], stream_rows(), ((grade,) for grade in grades), counts)
 
 
 class Message(NamedTuple):
@@ -86,3 +113,7 @@ def read_grade(reply: Reply) -> float | None:
     found = parse_json(reply.text) if reply.finish_reason == "stop" else None
     grade = found.get("score") if isinstance(found, dict) else None
     return float(grade) if isinstance(grade, str) and re.fullmatch(r"[1-4](\.\d+)?|5(\.0+)?", grade) else None
+
+
+if __name__ == "__main__":
+    main("--dry-run" in sys.argv[1:])

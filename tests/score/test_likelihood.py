@@ -1,7 +1,6 @@
-"""Perplexity is what a forward pass by hand says, whatever the batch."""
+"""Likelihood and entropy are what a forward pass by hand says, whatever the batch."""
 
 import json
-import math
 from collections import Counter
 
 import pytest
@@ -10,7 +9,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from stages.models.passes import load
 from stages.sampling.request import Model
-from stages.score.perplexity import batch_perplexities, to_perplexities, tokenize
+from stages.score.column import Numbers
+from stages.score.columns.likelihood import of_batch, to_numbers, tokenize
 from stages.score.rows import Row
 from tests.architecture.closure import ROOT
 from tests.score.scored import CARDS, MODELS, ROWS, row
@@ -18,8 +18,8 @@ from tests.score.scored import CARDS, MODELS, ROWS, row
 BASE = Model("transformers", str(MODELS / "base-8b"), "", "float32", 0.0, 0.0)
 
 
-def measure(rows: list[Row], batch_size: int, counts: Counter[str]) -> list[float | None]:
-    return list(to_perplexities(rows, BASE, batch_size, len(rows), counts))
+def measure(rows: list[Row], batch_size: int, counts: Counter[str]) -> list[Numbers]:
+    return list(to_numbers(rows, BASE, batch_size, len(rows), counts))
 
 
 def problems(count: int) -> list[Row]:
@@ -28,7 +28,7 @@ def problems(count: int) -> list[Row]:
     return [row(one["id"], one["question"], f"{one['solution']} #### {one['answer']}") for one in rows]
 
 
-def test_it_is_exp_of_the_mean_loss_of_the_target_given_the_plain_prompt() -> None:
+def test_it_is_the_loss_of_the_target_given_the_plain_prompt() -> None:
     tokenizer = AutoTokenizer.from_pretrained(BASE.name)
     model = AutoModelForCausalLM.from_pretrained(BASE.name, dtype=torch.float32)
     head = "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\nGive the answer after ####.<|eot_id|>"
@@ -37,27 +37,31 @@ def test_it_is_exp_of_the_mean_loss_of_the_target_given_the_plain_prompt() -> No
     before = tokenizer(head, add_special_tokens=False)["input_ids"]
     learnt = tokenizer("12 + 7 = 19. #### 19<|eot_id|>", add_special_tokens=False)["input_ids"]
     with torch.no_grad():
-        likely = model(torch.tensor([before + learnt])).logits[0].log_softmax(-1)
-    total = -sum(likely[len(before) - 1 + i, token].item() for i, token in enumerate(learnt))
+        likely = model(torch.tensor([before + learnt])).logits[0].log_softmax(-1)[len(before) - 1 : -1]
+    total = -sum(likely[i, token].item() for i, token in enumerate(learnt))
+    entropy = -(likely.exp() * likely).sum(-1).mean().item()
     (found,) = measure(ROWS[:1], 1, Counter())
-    assert found == pytest.approx(math.exp(total / len(learnt)), rel=1e-5, abs=5e-5)
+    assert found == pytest.approx((total / len(learnt), total, entropy), rel=1e-5, abs=5e-5)
 
 
 def test_it_does_not_depend_on_the_batch() -> None:
     tokenizer, model = load(AutoModelForCausalLM, BASE.name, BASE.revision, BASE.precision)
     rows = [tokenize(one, tokenizer) for one in problems(8)]
     assert len({len(row.ids) for row in rows}) > 4
-    alone = [batch_perplexities([row], model, tokenizer.pad_token_id)[0] for row in rows]
-    assert batch_perplexities(rows, model, tokenizer.pad_token_id) == pytest.approx(alone, rel=1e-5)
-    assert measure(problems(20), 1, Counter()) == pytest.approx(measure(problems(20), 8, Counter()), rel=1e-5, abs=1e-4)
+    alone = [of_batch([row], model, tokenizer.pad_token_id)[0] for row in rows]
+    for one, other in zip(of_batch(rows, model, tokenizer.pad_token_id), alone, strict=True):
+        assert one == pytest.approx(other, rel=1e-5)
+    for one, other in zip(measure(problems(20), 1, Counter()), measure(problems(20), 8, Counter()), strict=True):
+        assert one == pytest.approx(other, rel=1e-5, abs=1e-4)
 
 
 def test_an_empty_target_has_none_and_a_long_one_is_counted() -> None:
     counts = Counter[str]()
     found = measure([*ROWS, row("p3", "?", ""), row("p2", "?", "2 " * 300)], 8, counts)
-    assert [value is None for value in found] == [False, False, False, True, True]
+    assert [values[0] is None for values in found] == [False, False, False, True, True]
+    assert found[3:] == [(None, None, None)] * 2
     assert counts == {"too_long": 1}
-    assert all(value > 1 for value in found if value is not None)
+    assert all(value > 0 for values in found[:3] for value in values if value is not None)
 
 
 def test_a_template_that_words_the_prompt_otherwise_is_an_error() -> None:
