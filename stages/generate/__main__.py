@@ -1,5 +1,6 @@
 """Ask the teacher every train prompt and keep its raw replies: `python -m stages.generate [--dry-run]`."""
 
+import gc
 import json
 import sys
 from collections import Counter
@@ -27,6 +28,7 @@ COUNTED = (
 
 def main(dry_run: bool) -> None:
     die_with_parent()
+    gc.set_threshold(50_000)  # looking for garbage at every 700th object, as Python does, is a seventh of a second run
     params = load()
     models = to_models(params)
     asks = {source: Ask(model, params.sampling) for source, model in models.items()}
