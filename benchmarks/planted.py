@@ -12,8 +12,9 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import polars as pl
 
+from stages.rows.parquet import read_rows, write_rows, writing
 from stages.rows.prompt import Message, Prompt, write_prompts
-from stages.rows.row import KEY, own_schema, read_rows, schema, to_row, write_rows, writing
+from stages.rows.row import KEY, own_schema, schema, to_row
 from stages.sampling.request import Reply
 
 WORDS = """

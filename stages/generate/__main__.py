@@ -11,8 +11,9 @@ from typing import Any
 
 from stages.generate.params import Params, load
 from stages.models.local import check, digest
+from stages.rows.parquet import write_rows
 from stages.rows.prompt import Prompt, stream_prompts
-from stages.rows.row import schema, to_row, write_rows
+from stages.rows.row import schema, to_row
 from stages.sampling import recorded
 from stages.sampling.process_group import die_with_parent
 from stages.sampling.request import Decoding, Model, Reply, Request, to_request

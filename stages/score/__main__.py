@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from stages.models.local import check, pin
-from stages.rows.row import KEY, own_schema, write_rows
+from stages.rows.parquet import write_rows
+from stages.rows.row import KEY, own_schema
 from stages.sampling.process_group import die_with_parent
 from stages.sampling.role import Role
 from stages.sampling.runner import Ask

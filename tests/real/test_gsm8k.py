@@ -18,8 +18,8 @@ import pytest
 from dvc.utils.hydra import apply_overrides
 
 from stages.filter.rules import ROW_RULES
+from stages.rows.parquet import read_rows
 from stages.rows.prompt import read_prompts
-from stages.rows.row import read_rows
 from tests.architecture.closure import ROOT
 from tests.settings import copy_settings
 

@@ -12,7 +12,8 @@ import pytest
 from dvc.utils.hydra import apply_overrides
 
 from stages.models.local import digest
-from stages.rows.row import own_schema, read_rows
+from stages.rows.parquet import read_rows
+from stages.rows.row import own_schema
 from tests.architecture.closure import ROOT
 from tests.score.judge_server import judging
 from tests.score.scored import MODELS, ROWS, write_filtered

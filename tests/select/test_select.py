@@ -13,7 +13,8 @@ from dvc.utils.hydra import apply_overrides
 
 from benchmarks.planted import write, write_scores
 from stages.filter.__main__ import main as run_filter
-from stages.rows.row import own_schema, read_rows, schema, writing
+from stages.rows.parquet import read_rows, writing
+from stages.rows.row import own_schema, schema
 from stages.select.__main__ import main
 from tests.settings import copy_settings
 

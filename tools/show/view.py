@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from stages.rows.row import KEY, batches, own_schema
+from stages.rows.parquet import batches
+from stages.rows.row import KEY, own_schema
 
 SCORES = tuple(name for name in own_schema("score") if name not in KEY)
 REPLIED = (*KEY, "question", "reference", "text", "reasoning", "finish_reason", "error")
