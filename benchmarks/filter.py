@@ -25,7 +25,8 @@ from stages.filter.measures import measure
 from stages.filter.params import Params, load
 from stages.filter.reading import read_batch
 from stages.filter.rules import ROW_RULES
-from stages.rows.row import batches, read_rows, schema
+from stages.rows.parquet import batches, read_rows
+from stages.rows.row import schema
 from stages.tasks.answers.reply import Asked
 from stages.tasks.answers.table import TASKS
 from tests.settings import copy_settings

@@ -16,6 +16,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple
@@ -145,7 +146,7 @@ def confidences(model: Path, prompts: list[Prompt], texts: dict[str, str]) -> li
     student: Any = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32).eval()
     found: list[float] = []
     for prompt in prompts:
-        messages = [message.model_dump() for message in prompt.messages["plain"]]
+        messages = [asdict(message) for message in prompt.messages["plain"]]
         served = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
         start = len(tokenizer(served, add_special_tokens=False)["input_ids"])
         ids = tokenizer(served + texts[prompt.id] + "<|eot_id|>", add_special_tokens=False)["input_ids"]

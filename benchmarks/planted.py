@@ -11,8 +11,9 @@ from typing import Any, Literal, NamedTuple
 
 import polars as pl
 
-from stages.rows.prompt import Message, Prompt
-from stages.rows.row import KEY, read_rows, schema, score_schema, to_row, write_rows, writing
+from stages.rows.parquet import read_rows, write_rows, writing
+from stages.rows.prompt import Message, Prompt, write_prompts
+from stages.rows.row import KEY, schema, score_schema, to_row
 from stages.sampling.request import Reply
 
 WORDS = """
@@ -220,10 +221,8 @@ def rows(count: int, test: list[Row], draw: random.Random) -> Iterator[tuple[str
 def write(folder: Path, count: int, seed: int) -> None:
     """data/prompts/test.jsonl and data/completions, as the stages before the filter write them."""
     draw = random.Random(seed)
-    (folder / "data/prompts").mkdir(parents=True, exist_ok=True)
     test = [problem(draw) for _ in range(max(1_319, count // 200))]
-    with (folder / "data/prompts/test.jsonl").open("w") as file:
-        file.writelines(prompt(f"test-{i}", row).model_dump_json() + "\n" for i, row in enumerate(test))
+    write_prompts(folder / "data/prompts/test.jsonl", (prompt(f"test-{i}", row) for i, row in enumerate(test)))
     planted = (replied(f"{kind}-{i:07}", kind, row) for i, (kind, row) in enumerate(rows(count, test, draw)))
     write_rows(folder / "data/completions/completions.parquet", planted, schema("generate"))
 

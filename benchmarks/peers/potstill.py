@@ -8,10 +8,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from stages.sampling.estimate import estimate
 from stages.sampling.ledger.store import Ledger
 from stages.sampling.limits import Budget, Limits
 from stages.sampling.request import Model, Request
-from stages.sampling.runner import ask, estimate, replies
+from stages.sampling.runner import ask, replies
 
 address, count, concurrency, folder = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])
 os.environ |= {"OPENAI_BASE_URL": address, "OPENAI_API_KEY": "none"}

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from stages.rows.parquet import read_rows
 from stages.rows.prompt import Prompt
-from stages.rows.row import read_rows
 from stages.tasks.answers.reply import Asked
 from stages.tasks.answers.table import TASKS
 

@@ -16,7 +16,8 @@ from stages.filter.likely_mark import likely_mark
 from stages.filter.params import Params, load
 from stages.filter.processes import read_and_apply_rules
 from stages.filter.report import report
-from stages.rows.row import schema, writing
+from stages.rows.parquet import writing
+from stages.rows.row import schema
 
 OUT = Path("data/filtered")
 SCRATCH = Path(".potstill/filter")  # the rows with their texts, while the stage runs

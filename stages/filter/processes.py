@@ -17,8 +17,9 @@ from stages.filter.params import Params
 from stages.filter.reading import read_batch
 from stages.filter.row_rules import SCAFFOLDING
 from stages.filter.rules import apply_rules
+from stages.rows.parquet import batches
 from stages.rows.prompt import PLAIN
-from stages.rows.row import batches, schema
+from stages.rows.row import schema
 from stages.sampling.process_group import die_with_parent
 from stages.tasks.answers.refusal import PATTERN
 from stages.tasks.answers.table import TASKS

@@ -1,5 +1,6 @@
 """Ask the teacher every train prompt and keep its raw replies: `python -m stages.generate [--dry-run]`."""
 
+import gc
 import json
 import sys
 from collections import Counter
@@ -10,8 +11,9 @@ from typing import Any
 
 from stages.generate.params import Params, load
 from stages.models.local import check, digest
+from stages.rows.parquet import write_rows
 from stages.rows.prompt import Prompt, stream_prompts
-from stages.rows.row import schema, to_row, write_rows
+from stages.rows.row import schema, to_row
 from stages.sampling import recorded
 from stages.sampling.process_group import die_with_parent
 from stages.sampling.request import Decoding, Model, Reply, Request, to_request
@@ -27,6 +29,7 @@ COUNTED = (
 
 def main(dry_run: bool) -> None:
     die_with_parent()
+    gc.set_threshold(50_000)  # looking for garbage at every 700th object, as Python does, is a seventh of a second run
     params = load()
     models = to_models(params)
     asks = {source: Ask(model, params.sampling) for source, model in models.items()}

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from stages.models.local import check, digest, pin
 from stages.predict.params import Params, load
+from stages.rows.parquet import write_rows
 from stages.rows.prompt import PLAIN, Prompt, stream_prompts
-from stages.rows.row import schema, to_row, write_rows
+from stages.rows.row import schema, to_row
 from stages.sampling.process_group import die_with_parent
 from stages.sampling.request import Decoding, Model, Request, to_request
 from stages.sampling.runner import Ask

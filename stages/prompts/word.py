@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from stages.prompts.check import Question
@@ -60,4 +61,4 @@ def retention_prompts(params: Params) -> Iterator[Prompt]:
             fields = {field: row[field] for field in TASKS[row["task"]].FIELDS}
             question = Question(row["id"], TASKS[row["task"]].turns(fields), fields, row["answer"], "")
             prompt = word(question, row["task"], "", params)
-            yield prompt.model_copy(update={"messages": {PLAIN: prompt.messages[PLAIN]}})
+            yield replace(prompt, messages={PLAIN: prompt.messages[PLAIN]})

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
 
 STRUCTURED = ("openai", "vllm")  # engines that can hold a reply to a JSON schema
-SORTED = json.JSONEncoder(sort_keys=True, ensure_ascii=False)
+SORTED = json.JSONEncoder(sort_keys=True, ensure_ascii=False, check_circular=False)
 
 
 Engine = Literal["transformers", "vllm", "ray-transformers", "ray-vllm", "openai"]

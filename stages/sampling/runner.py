@@ -5,37 +5,24 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 from tqdm import tqdm
 
-from stages.sampling.engine import Engine, load, settled, version
+from stages.sampling.engine import Engine, load
+from stages.sampling.estimate import CHUNK, Batch, chunks, estimate, in_words
 from stages.sampling.ledger.store import Ledger, default_path
 from stages.sampling.limits import Budget, Limits, Spending, kind
-from stages.sampling.request import Model, Reply, Request, key, unanswered
+from stages.sampling.request import Model, Reply, Request, unanswered
 
-T = TypeVar("T")
-CHUNK = 5_000  # requests that are looked up together
 # Requests that are claimed together, so that two runs over the same prompts share them.
 CLAIM = 64
 POLL_SECONDS = 0.5
 REPLIES_BEFORE_FORECAST = 100
 EXIT_BUDGET = 3
-
-
-@dataclass
-class Batch:
-    """A stream of requests that can be started anew, and where each stands."""
-
-    model: Model
-    requests: Callable[[], Iterator[Request]]
-    keys: list[bytes] = field(default_factory=list[bytes])  # of every request, in order
-    missing: set[bytes] = field(default_factory=set[bytes])
-    failures: dict[bytes, str] = field(default_factory=dict[bytes, str])  # why a request got no reply
 
 
 @dataclass
@@ -56,43 +43,6 @@ class Ask:
         batch = self.estimate(requests)
         ask(batch, self.limits, self.ledger)
         return replies(batch, self.ledger)
-
-
-def estimate(model: Model, requests: Callable[[], Iterator[Request]], ledger: Ledger) -> Batch:
-    """What the ledger lacks, and one line of what that will take."""
-    model = settled(model)
-    batch, engine_version = Batch(model, requests), version(model)
-    prompts: list[str] = []  # some of those to ask
-    characters = completion_tokens = 0
-    for chunk in chunks(requests(), CHUNK):
-        keys = [key(model, engine_version, request) for request in chunk]
-        known = ledger.known(keys)
-        batch.keys += keys
-        for k, request in zip(keys, chunk, strict=True):
-            if k not in known and k not in batch.missing:
-                batch.missing.add(k)
-                text = "".join(content for _, content in request.messages)
-                characters += len(text)
-                completion_tokens += request.max_tokens
-                if len(prompts) < 1000:
-                    prompts.append(text)
-    line = (
-        f"{model.name}: {len(batch.keys)} requests, {len(batch.keys) - len(batch.missing)} in the ledger, "
-        f"{len(batch.missing)} to ask"
-    )
-    if batch.missing:
-        # imported here, because a run that finds all its replies should not wait for it
-        from stages.sampling.token_count import count_tokens
-
-        tokens, how = count_tokens(model, prompts)
-        prompt_tokens = round(tokens * characters / max(1, sum(map(len, prompts))))
-        cost = model.cost(prompt_tokens, completion_tokens)
-        line += (
-            f": about {prompt_tokens:,} prompt tokens ({how}), at most {completion_tokens:,} completion tokens, "
-            f"cost {in_words(cost, 'at most')}"
-        )
-    print(line, file=sys.stderr)
-    return batch
 
 
 def ask(batch: Batch, limits: Limits, ledger: Ledger, load: Callable[[Model, Limits, bool], Engine] = load) -> None:
@@ -195,10 +145,6 @@ def forecast(spending: Spending, progress: "tqdm[Any]") -> str:
     return f"after {progress.n} replies: {left}, cost {in_words(cost, 'about')}"
 
 
-def in_words(cost: float | None, how: str) -> str:
-    return "unknown" if cost is None else f"{how} {cost:,.2f}"
-
-
 def report(model: Model, spending: Spending, engine: Engine, seconds: float, ledger: Ledger) -> None:
     """What this run did: into the log, and a line of .potstill/runs.jsonl, which is no output because it differs from
     run to run."""
@@ -260,9 +206,3 @@ def replies(batch: Batch, ledger: Ledger) -> Iterator[Reply]:
         found = ledger.get(keys)
         for k in keys:
             yield found.get(k) or unanswered(batch.failures.get(k, "never came back"))
-
-
-def chunks(rows: Iterable[T], size: int) -> Iterator[list[T]]:
-    stream = iter(rows)
-    while chunk := list(islice(stream, size)):
-        yield chunk

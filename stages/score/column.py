@@ -11,7 +11,8 @@ from typing import Any
 
 import polars as pl
 
-from stages.rows.row import KEY, ROWS_AT_ONCE, SCORE, score_schema, writing
+from stages.rows.parquet import ROWS_AT_ONCE, writing
+from stages.rows.row import KEY, SCORE, score_schema
 from stages.score.rows import Row
 
 OUT = Path("data/scores")

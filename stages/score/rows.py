@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from stages.rows.row import batches, read_rows
+from stages.rows.parquet import batches, read_rows
 
 PATH = Path("data/filtered/rows.parquet")
 

@@ -8,7 +8,8 @@ from typing import BinaryIO
 
 import polars as pl
 
-from stages.rows.row import batches, read_rows, schema, writing
+from stages.rows.parquet import batches, read_rows, writing
+from stages.rows.row import schema
 from stages.select import negatives
 from stages.select.card import card
 from stages.select.params import Select, load

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import polars as pl
 
-from stages.rows.row import COLUMNS, batches
+from stages.rows.parquet import batches
+from stages.rows.row import COLUMNS
 from stages.select.params import Select
 
 NONE, WRONG = "none", "wrong"

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import polars as pl
 
-from stages.rows.row import KEY, SCORE, count_rows, read_rows, scores_in
+from stages.rows.parquet import count_rows, read_rows, scores_in
+from stages.rows.row import KEY, SCORE
 from stages.statistics.rows import position
 
 

@@ -1,5 +1,6 @@
 """A reply is right, wrong, read, unreadable, cut off or not there: never two of them."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -53,7 +54,7 @@ def test_outcome(reply: Prediction, expected: tuple[str, str | None]) -> None:
 
 
 def test_where_nothing_is_simply_right_a_reply_is_read() -> None:
-    prompt = PROMPT.model_copy(update={"task": "conversation", "reference": "Hello"})
+    prompt = replace(PROMPT, task="conversation", reference="Hello")
     assert grade_one(completion("Hi"), prompt, "####", False) == ("read", "Hi")
 
 
@@ -63,7 +64,7 @@ def test_every_prompt_must_have_an_answer_in_the_style() -> None:
 
 
 def four() -> tuple[list[Prompt], list[Prediction]]:
-    prompts = [PROMPT.model_copy(update={"id": f"p{i}"}) for i in range(4)]
+    prompts = [replace(PROMPT, id=f"p{i}") for i in range(4)]
     replies = [
         completion("#### 19"),
         completion("#### 20"),

@@ -15,7 +15,8 @@ from dvc.utils.hydra import apply_overrides
 
 from benchmarks.planted import KINDS, write
 from stages.filter.__main__ import main
-from stages.rows.row import COLUMNS, read_rows, schema, writing
+from stages.rows.parquet import read_rows, writing
+from stages.rows.row import COLUMNS, schema
 from tests.architecture.closure import ROOT
 from tests.settings import copy_settings
 

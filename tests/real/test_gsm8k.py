@@ -18,8 +18,8 @@ import pytest
 from dvc.utils.hydra import apply_overrides
 
 from stages.filter.rules import ROW_RULES
-from stages.rows.prompt import Prompt
-from stages.rows.row import read_rows
+from stages.rows.parquet import read_rows
+from stages.rows.prompt import read_prompts
 from tests.architecture.closure import ROOT
 from tests.settings import copy_settings
 
@@ -68,7 +68,7 @@ def test_verdicts_agree_with_the_publishers(folder: Path) -> None:
     filtered = read_rows(folder / "data/filtered/rows.parquet", ("id", "reason"))
     about_replies = [rule.reason for rule in ROW_RULES if rule.group in ("reply", "answer")]
     refused = set(filtered.filter(pl.col("reason").is_in(about_replies))["id"])
-    prompts = [Prompt.model_validate(row) for row in rows(folder / "data/prompts/train.jsonl")]
+    prompts = read_prompts(folder / "data/prompts/train.jsonl")
     verdicts = {prompt.messages["plain"][1].content: prompt.id not in refused for prompt in prompts}
     disagreements = [question for question, verdict in verdicts.items() if verdict != published[question]]
     assert len(verdicts) == 1319

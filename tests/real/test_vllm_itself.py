@@ -21,9 +21,10 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from stages.sampling.estimate import estimate
 from stages.sampling.ledger.store import Ledger
 from stages.sampling.request import Model, Reply, Request
-from stages.sampling.runner import ask, estimate, replies
+from stages.sampling.runner import ask, replies
 from stages.sampling.transformers import TransformersEngine
 from stages.statistics.intervals import wilson
 from stages.tasks.answers.math import is_right, read

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from stages.sampling.ledger.store import Ledger
 from stages.sampling.limits import Budget, Limits
 from stages.sampling.request import Model, Request
 from tests.architecture.closure import ROOT
@@ -79,3 +80,8 @@ def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
     for served in running:
         served.process.kill()
         served.process.wait()
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    return Ledger(tmp_path / "ledger" / "ledger.sqlite")

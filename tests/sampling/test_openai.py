@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from stages.sampling.estimate import estimate
 from stages.sampling.ledger.store import Ledger
 from stages.sampling.limits import Limits
 from stages.sampling.openai import MAX_LOST_IN_A_ROW, OpenAIEngine, backoff
 from stages.sampling.rate_limit import START
 from stages.sampling.request import Reply
-from stages.sampling.runner import ask, estimate, replies
+from stages.sampling.runner import ask, replies
 from tests.sampling.conftest import ENDPOINT, KEY, Served, limits, request, stream
 from tests.sampling.fault_server import ending_of
 

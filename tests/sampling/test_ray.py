@@ -12,10 +12,11 @@ import torch
 
 from stages.sampling import transformers
 from stages.sampling.engine import settled
+from stages.sampling.estimate import estimate
 from stages.sampling.ledger.store import Ledger
 from stages.sampling.ray import ROWS_PER_BLOCK, AskingActor, RayEngine, gpus_needed, read_weight_bytes
 from stages.sampling.request import Reply, Request, unanswered
-from stages.sampling.runner import ask, estimate, replies
+from stages.sampling.runner import ask, replies
 from stages.sampling.transformers import TransformersEngine, resolve_precision
 from tests.architecture.closure import ROOT
 from tests.sampling.conftest import limits, request

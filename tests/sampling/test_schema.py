@@ -12,9 +12,10 @@ from stages.generate import __main__ as generate
 from stages.predict import __main__ as predict
 from stages.rows.prompt import Message, Prompt, read_prompts, write_prompts
 from stages.sampling.chat import to_body
+from stages.sampling.estimate import estimate
 from stages.sampling.ledger.store import Ledger
 from stages.sampling.request import Request, key
-from stages.sampling.runner import ask, estimate, replies
+from stages.sampling.runner import ask, replies
 from stages.score.columns import judge
 from stages.tasks.prompts.table import TASKS
 from tests.sampling.conftest import ENDPOINT, Served, limits, request

@@ -5,7 +5,8 @@ from typing import Any
 
 import polars as pl
 
-from stages.rows.row import schema, writing
+from stages.rows.parquet import writing
+from stages.rows.row import schema
 from stages.score.rows import Row
 from tests.architecture.closure import ROOT
 

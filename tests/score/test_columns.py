@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from stages.models.local import digest
-from stages.rows.row import KEY, count_rows, read_rows, scores_in
+from stages.rows.parquet import count_rows, read_rows, scores_in
+from stages.rows.row import KEY
 from stages.score.params import COLUMNS
 from tests.architecture.closure import ROOT
 from tests.score.judge_server import judging

@@ -7,7 +7,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from stages.rows.row import schema, score_schema, writing
+from stages.rows.parquet import writing
+from stages.rows.row import schema, score_schema
 from stages.select.__main__ import main
 from tests.settings import copy_settings
 

@@ -13,7 +13,8 @@ from dvc.utils.hydra import apply_overrides
 
 from benchmarks.planted import write, write_scores
 from stages.filter.__main__ import main as run_filter
-from stages.rows.row import read_rows, schema, score_schema, writing
+from stages.rows.parquet import read_rows, writing
+from stages.rows.row import schema, score_schema
 from stages.score.column import write_off
 from stages.score.columns.embedding import write_no_embeddings
 from stages.select.__main__ import main

@@ -16,7 +16,7 @@ import pytest
 from dvc.utils.hydra import apply_overrides
 from ruamel.yaml import YAML
 
-from stages.rows.row import count_rows
+from stages.rows.parquet import count_rows
 from stages.sampling.chat import VERSION
 from stages.sampling.request import Model, Request, key
 from tests.architecture.closure import ROOT

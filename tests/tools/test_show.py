@@ -10,7 +10,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from stages.rows.row import COLUMNS, schema, write_rows, writing
+from stages.rows.parquet import write_rows, writing
+from stages.rows.row import COLUMNS, schema
 from tools.show.__main__ import main
 from tools.show.console import excerpt, harmless, places
 from tools.show.view import draw, evenly

@@ -10,7 +10,7 @@ import orjson
 from rich.console import Console
 from rich.text import Text
 
-from stages.rows.row import count_rows
+from stages.rows.parquet import count_rows
 from tools.show.console import harmless_row, print_counts, print_row
 from tools.show.view import VIEWS, Row, draw, evenly, reasons_of, rows_at, rows_of_id
 

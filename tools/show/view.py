@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from stages.rows.row import KEY, SCORE, batches, scores_in
+from stages.rows.parquet import batches, scores_in
+from stages.rows.row import KEY, SCORE
 
 REPLIED = (*KEY, "question", "reference", "text", "reasoning", "finish_reason", "error")
 FILTERED = (
