@@ -7,6 +7,7 @@ import sys
 import time
 import tracemalloc
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -125,29 +126,20 @@ def test_the_folder_is_the_main_checkouts_and_one_for_all_that_decides(monkeypat
     monkeypatch.setenv("DVC_ROOT", "/main/checkout")
     here = folder(MODEL, 5)
     assert here.parent == Path("/main/checkout/.potstill/logits")
-    others = [Model("openai", "org/model", "a", "bfloat16", None, 2.0), *[
-        Model("openai", name, revision, precision, 1.0, 1.0)
-        for name, revision, precision in (
-            ("org/other", "a", "bfloat16"), ("org/model", "b", "bfloat16"), ("org/model", "a", "float32"),
-        )
-    ]]  # fmt: skip
-    assert [folder(other, 5) == here for other in others] == [True, False, False, False]
+    assert folder(replace(MODEL, prompt_price=None), 5) == here
+    for changed in ({"name": "org/other"}, {"revision": "b"}, {"precision": "float32"}, {"engine": "transformers"}):
+        assert folder(replace(MODEL, **changed), 5) != here
     assert folder(MODEL, 6) != here
-    as_local = [Model("transformers", "org/model", "a", precision, 1.0, 1.0) for precision in ("auto", "float32")]
-    resolved = {folder(model, 5) for model in as_local} | {
-        folder(Model("transformers", "org/model", "a", "bfloat16", 1.0, 1.0), 5)
-    }
-    assert len(resolved) == 2, "auto is what this machine has"
+    local = {folder(replace(MODEL, engine="transformers", precision=one), 5) for one in ("auto", "float32", "bfloat16")}
+    assert len(local) == 2, "auto is what this machine has"
 
 
 @pytest.mark.slow
 def test_a_killed_pass_of_a_local_model_goes_on_with_the_same_bytes(tmp_path: Path) -> None:
     learnt: list[Row] = [
-        ("train", f"p{n}", 0, f"Tom has {n} books. How many books does Tom have?", f"{n * ' so'} #### {n}")
-        for n in range(100, 130)
+        ("train", f"p{n}", 0, f"Tom has {n} books. How many books does Tom have?", f"{n % 9 * 'so '}#### {n}")
+        for n in range(1000, 1600)
     ]
-    learnt = [(split, f"{id}-{copy:02}", sample, f"{copy} {question}", target[-30 - copy % 7 :])
-              for split, id, sample, question, target in learnt for copy in range(40)]  # fmt: skip
     whole, killed = (make(tmp_path / name, learnt=learnt, top_k=8) for name in ("whole", "killed"))
     code, said = run_here(whole, "logits")
     assert code == 0, said
@@ -164,6 +156,6 @@ def test_a_killed_pass_of_a_local_model_goes_on_with_the_same_bytes(tmp_path: Pa
     assert not (killed / "data/logits/topk.parquet").exists()
     code, said = run_here(killed, "logits")
     assert code == 0, said
-    assert "teacher: 512 rows are kept, 688 to ask" in said
+    assert "teacher: 512 rows are kept, 88 to ask" in said
     assert (killed / "data/logits/topk.parquet").read_bytes() == (whole / "data/logits/topk.parquet").read_bytes()
     assert (killed / "metrics/logits.json").read_bytes() == (whole / "metrics/logits.json").read_bytes()
