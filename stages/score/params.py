@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from ruamel.yaml import YAML
+from pydantic import BaseModel, ConfigDict, Field
 
 from stages.sampling.limits import Limits
 from stages.sampling.role import Role, find, sections
+from stages.settings import params_yaml
 
 
 class Section(BaseModel):
@@ -35,7 +35,7 @@ class Params(Section):
 def load() -> Params:
     """Raises SystemExit with the path, what is wrong and what was got, for every wrong value that this run would
     use."""
-    document = YAML(typ="safe").load(Path("params.yaml"))
+    document = params_yaml.read()
     name, score = document["profile"], document["score"]
     profile = document["profiles"][name]
     known = sections(profile, document["students"])
@@ -49,12 +49,8 @@ def load() -> Params:
             )
         models[use] = None if whom == "none" else find(profile, known[whom])
         where[use] = "" if whom == "none" else ".".join(["profiles", name, *known[whom]])
-    try:
-        params = Params.model_validate({"score": score, "sampling": document["sampling"], **models})
-    except ValidationError as error:
-        raise SystemExit(
-            "\n".join(f"params.yaml: {path(e['loc'], where)}: {e['msg']}, got {e['input']!r}" for e in error.errors())
-        ) from None
+    bound = {"score": score, "sampling": document["sampling"], **models}
+    params = params_yaml.validated(Params, bound, where)
     if params.perplexity and params.perplexity.engine == "openai":
         raise SystemExit(
             f"params.yaml: score.perplexity: got {params.score.perplexity}, whose engine is openai, wanted a model "
@@ -71,7 +67,3 @@ def load() -> Params:
             f"that it cannot change"
         )
     return params
-
-
-def path(found: tuple[Any, ...], where: dict[str, str]) -> str:
-    return ".".join([where.get(str(found[0]), str(found[0])), *map(str, found[1:])])
