@@ -11,13 +11,13 @@ from stages.logits.examples import check_learnt, stream_examples, tokenize
 from stages.logits.found import Found, mean
 from stages.logits.params import Params, load
 from stages.logits.report import Report
-from stages.logits.vocabulary import check_same, size
 from stages.models.local import check
-from stages.models.passes import load_tokenizer
+from stages.models.passes import check_same, load_tokenizer, size
 from stages.rows.topk import BYTES, TopK, read, write
 from stages.sampling.process_group import die_with_parent
 
 OUT = Path("data/logits/topk.parquet")
+OTHER_VOCABULARY = "name another in logits.teachers or as the student's base in params.yaml, or set logits.top_k to 0"
 
 
 class Task(NamedTuple):
@@ -45,7 +45,7 @@ def prepare(params: Params) -> Task:
     students = {f"student-{name}": load_tokenizer(one.model, one.revision) for name, one in params.students.items()}
     first = next(iter(teachers))
     for name, tokenizer in (teachers | students).items():
-        check_same(first, teachers[first], name, tokenizer)
+        check_same("logits", first, teachers[first], name, tokenizer, OTHER_VOCABULARY)
     vocabulary = size(teachers[first])
     k = min(params.logits.top_k, vocabulary)
     counts = check_learnt(stream_examples(), teachers, students)

@@ -79,11 +79,16 @@ class Base(Section):
     revision: str
 
 
+class Teacher(Base):
+    engine: str
+
+
 class Params(Section):
     train: Train
     constants: SerializeAsAny[Constants]  # of the objective that `train` names
     profile: Training
     base: Base
+    teacher: Teacher | None  # None where the objective loads none
 
 
 def load(student: str, profile_name: str | None = None) -> Params:
@@ -109,15 +114,17 @@ def load(student: str, profile_name: str | None = None) -> Params:
         "constants": document["objectives"][objective],
         "profile": settings["train"],
         "base": {key: settings["base"][key] for key in Base.model_fields},
+        "teacher": {key: document["profiles"][name]["teacher"][key] for key in Teacher.model_fields},
     }
     where = {
         "constants": f"objectives.{objective}",
         "profile": f"profiles.{name}.{section}.train",
         "base": f"profiles.{name}.{section}.base",
+        "teacher": f"profiles.{name}.teacher",
     }
     of_objective = create_model("Bound", __base__=Params, constants=(OBJECTIVES[objective].constants, ...))
     try:
-        return of_objective.model_validate(bound)
+        params = of_objective.model_validate(bound)
     except ValidationError as error:
         paths = [
             ".".join([where.get(str(e["loc"][0]), str(e["loc"][0])), *map(str, e["loc"][1:])]) for e in error.errors()
@@ -128,3 +135,6 @@ def load(student: str, profile_name: str | None = None) -> Params:
                 for path, e in zip(paths, error.errors(), strict=True)
             )
         ) from None
+    if OBJECTIVES[objective].loads_teacher(params.constants):
+        return params
+    return params.model_copy(update={"teacher": None})

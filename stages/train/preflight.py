@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from stages.models.local import check
+from stages.models.passes import check_same, load_tokenizer
 from stages.train.examples import DATA, IGNORED, Tokens, tokenize
 from stages.train.objectives.table import OBJECTIVES
 from stages.train.parallelism import Parallelism
@@ -159,6 +161,43 @@ def first_fault(params: Params, parallelism: Parallelism, found: Machine) -> str
     if parallelism.zero and not found.num_gpus and not found.has_compiler:
         return "DeepSpeed on a CPU compiles its parts, and there is no g++: install it"
     return None
+
+
+def objective(params: Params, parallelism: Parallelism, student: str) -> None:
+    """What TRL's trainers of the other kinds cannot do is refused."""
+    fault = objective_fault(params, parallelism)
+    if fault:
+        raise SystemExit(f"train-{student}: train.objective {params.train.objective} {fault} in params.yaml")
+
+
+def objective_fault(params: Params, parallelism: Parallelism) -> str | None:
+    settings, kind = params.profile, OBJECTIVES[params.train.objective].kind
+    if kind == "tokens":
+        return None
+    if settings.packing:
+        return "does not go with packing, for TRL pads its rows: set packing: false"
+    if params.train.normalisation == "sequence":
+        return "counts alike pairs or tokens, as TRL does, never sequences: set train.normalisation: token"
+    if settings.method == "lora" and "lm_head" in settings.lora.targets:
+        return "reads the weights of lm_head past an adapter: leave lm_head out of lora.targets"
+    return None
+
+
+def teacher(params: Params, tokenizer: Any, student: str) -> None:
+    """The teacher's weights must be ones that this process can load, and its token ids the student's."""
+    if not params.teacher:
+        return
+    model = params.teacher
+    if model.engine != "transformers":
+        raise SystemExit(
+            f"train-{student}: train.objective {params.train.objective} reads the teacher's weights, got a teacher of "
+            f"the engine {model.engine}, wanted one that is loaded here, of the engine transformers; change the "
+            f"profile's teacher or the objective's constants in params.yaml"
+        )
+    check(model.model, model.revision)
+    of_teacher = load_tokenizer(model.model, model.revision)
+    remedy = "name another teacher or student's base in params.yaml"
+    check_same(f"train-{student}", "the teacher", of_teacher, "the student", tokenizer, remedy)
 
 
 def disk_space(checkpoint_bytes: float, found: Machine, folder: Path, student: str) -> None:

@@ -140,14 +140,15 @@ def test_a_memory_is_kept_by_one_process_only(tmp_path: Path) -> None:
     assert "own_earlier remembers what one process saw" in printed
 
 
-# one of each kind: negatives, probabilities, a state, one that begins with validation, a memory
-KINDS = ("redi", "jensen_shannon", "taid", "first", "own_earlier")
+# one of each kind: negatives, probabilities, a state, one that begins with validation, a memory, pairs
+KINDS = ("redi", "jensen_shannon", "taid", "first", "own_earlier", "dpo")
+NUM_NEGATIVES = dict.fromkeys(KINDS, 0) | {"redi": 8, "dpo": 30}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", KINDS)
 def test_a_killed_training_goes_on_and_ends_with_the_same_bytes(name: str, known: Path, tmp_path: Path) -> None:
-    negatives = [wrong(row) for row in TRAIN[:8]] if name == "redi" else []
+    negatives = [wrong(row) for row in TRAIN[: NUM_NEGATIVES[name]]]
     whole = trained(place(tmp_path / "whole", name, negatives=negatives, known=known))
     folder = place(tmp_path / "killed", name, negatives=negatives, known=known)
     kill_at_step(folder, 3)

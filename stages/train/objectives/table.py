@@ -3,6 +3,7 @@
 from stages.train.objective import Objective
 from stages.train.objectives import (
     clipped_kl,
+    dpo,
     first,
     forward_kl,
     gold_where_unsure,
@@ -27,4 +28,5 @@ OBJECTIVES: dict[str, Objective] = {
     "gold_where_unsure": gold_where_unsure.OBJECTIVE,
     "own_earlier": own_earlier.OBJECTIVE,
     "clipped_kl": clipped_kl.OBJECTIVE,
+    "dpo": dpo.OBJECTIVE,
 }
