@@ -77,7 +77,7 @@ def launch_command(
 
 def to_config(kind: Kind) -> Callable[..., Any]:
     """What makes the arguments of TRL's trainer."""
-    return {"tokens": to_sft_config, "pairs": to_dpo_config}[kind]
+    return {"tokens": to_sft_config, "pairs": to_dpo_config, "on_policy": to_distillation_config}[kind]
 
 
 def to_sft_config(
@@ -107,6 +107,19 @@ def to_dpo_config(
         loss_type=["sigmoid", "sft"],
         loss_weights=[1.0, params.constants.cross_entropy],  # pyright: ignore[reportAttributeAccessIssue]
         beta=params.constants.beta,  # pyright: ignore[reportAttributeAccessIssue]
+    )
+
+
+def to_distillation_config(
+    params: Params, parallelism: Parallelism, output: Path, use_cpu: bool, steps_per_epoch: int, validate: bool
+) -> Any:
+    from trl.trainer.distillation_config import DistillationConfig
+
+    return DistillationConfig(
+        **of_every_trainer(params, parallelism, output, use_cpu, steps_per_epoch, validate),
+        beta=params.constants.beta,  # pyright: ignore[reportAttributeAccessIssue]
+        temperature=params.constants.temperature,  # pyright: ignore[reportAttributeAccessIssue]
+        max_completion_length=params.constants.max_new_tokens,  # pyright: ignore[reportAttributeAccessIssue]
     )
 
 

@@ -17,7 +17,8 @@ State = dict[str, float]  # what an objective carries from step to step; part of
 # memory: the student's own probabilities of the epoch before.
 Need = Literal["negatives", "logits", "memory"]
 # tokens: the tokens of targets (TRL's SFTTrainer). pairs: a chosen against a rejected reply (its DPOTrainer).
-Kind = Literal["tokens", "pairs"]
+# on_policy: the teacher's distribution at the student's own replies (its DistillationTrainer).
+Kind = Literal["tokens", "pairs", "on_policy"]
 
 
 class Constants(BaseModel):

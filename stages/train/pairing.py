@@ -44,7 +44,7 @@ def tokenise(folder: Path, params: Params, tokenizer: Any, stop_ids: set[int], s
                 f"{DATA}/negatives.jsonl, wanted one beside each reply; set select.negatives in params.yaml"
             )
         for rows in examples.read_batches(DATA / "train.jsonl", BATCH):
-            unweighed(rows, params, student)
+            preflight.unweighed(rows, params, student)
             paired = []
             for number, (row, example) in enumerate(zip(rows, checked(rows, "train", done + 1), strict=True), done):
                 if (row["id"], row["sample"]) == key:
@@ -87,15 +87,6 @@ def keys() -> Iterator[tuple[str, int]]:
         for line in file:
             row = json.loads(line)
             yield row["id"], row["sample"]
-
-
-def unweighed(rows: list[dict[str, Any]], params: Params, student: str) -> None:
-    if any(row.get("weight", 1.0) != 1.0 for row in rows):
-        raise SystemExit(
-            f"train-{student}: {DATA}/train.jsonl has rows of other weights than 1, which {params.train.objective} "
-            f"cannot honour, for TRL takes the mean over rows; set select.weigh: rows and select.rationale: 0.0 in "
-            f"params.yaml"
-        )
 
 
 def load(folder: Path) -> Any:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from stages.train import arrow, brought, examples, known, pairing, preflight
-from stages.train.examples import DATA, Tokens
+from stages.train.examples import DATA, IGNORED, Tokens
 from stages.train.objective import Objective
 from stages.train.objectives.table import OBJECTIVES
 from stages.train.params import Params
@@ -42,6 +42,9 @@ def prepare(folder: Path, params: Params, tokenizer: Any, stop_ids: set[int], st
         counts = pairing.tokenise(folder, params, tokenizer, stop_ids, student)
     else:
         counts = tokenise("train", folder, params, tokenizer, stop_ids, student)
+    if OBJECTIVES[params.train.objective].kind == "on_policy":
+        prompts = (labels.count(IGNORED) for labels in arrow.load(folder / "train.arrow")["labels"])
+        preflight.room_to_reply(prompts, params, student)
     validation = tokenise("validation", folder, params, tokenizer, stop_ids, student)
     preflight.one_step(counts["examples"] - counts["emptied"], params, student)
     if params.profile.packing:
@@ -99,6 +102,8 @@ def lines(
         taught = known.stream(split, student) if objective.needs == "logits" and source == split else None
         done = 0
         for rows in examples.read_batches(DATA / f"{source}.jsonl", BATCH):
+            if objective.kind == "on_policy":
+                preflight.unweighed(rows, params, student)
             whole = preflight.tokens(rows, source, done + 1, tokenizer, student)
             preflight.loss_mask(whole, source, done + 1, stop_ids, student)
             done += len(rows)

@@ -2,7 +2,6 @@
 
 import json
 import math
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +20,10 @@ from stages.train.pairs import PairsTrainer, counted, parted
 from stages.train.params import Params, load
 from tests.architecture.closure import ROOT
 from tests.train.place import BASE, run, train_here
-from tests.train.test_objectives_train import TRAIN, TWO, place, wrong
+from tests.train.test_objectives_train import TEACHER, TRAIN, TWO, place, wrong
 from tests.train.test_processes import assert_same
 from tools.plan.candidates import on_cpu
 
-TEACHER = ROOT / "data/laptop/models/teacher"
 BETA, WEIGHT = 0.3, 0.5
 PAIRS = [(row, wrong(row)) for row in TRAIN[:6]]
 
@@ -161,7 +159,6 @@ def prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def run(*overrides: str) -> tuple[Path, Params, dict[str, int]]:
         folder = place(tmp_path, "dpo", *overrides, negatives=[wrong(row) for row in TRAIN if row["id"] != "q1"])
-        shutil.copytree(TEACHER, folder / "data/laptop/models/teacher")
         monkeypatch.chdir(folder)
         loaded, tokenizer = load("8b"), AutoTokenizer.from_pretrained(BASE)
         counts = pairing.tokenise(folder, loaded, tokenizer, {tokenizer.eos_token_id}, "8b")

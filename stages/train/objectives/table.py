@@ -8,6 +8,7 @@ from stages.train.objectives import (
     forward_kl,
     gold_where_unsure,
     jensen_shannon,
+    on_policy,
     own_earlier,
     plain,
     redi,
@@ -29,4 +30,5 @@ OBJECTIVES: dict[str, Objective] = {
     "own_earlier": own_earlier.OBJECTIVE,
     "clipped_kl": clipped_kl.OBJECTIVE,
     "dpo": dpo.OBJECTIVE,
+    "on_policy": on_policy.OBJECTIVE,
 }
