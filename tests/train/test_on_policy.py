@@ -19,8 +19,9 @@ from stages.train.on_policy import OnPolicyTrainer, prompt
 from stages.train.order import StepOrder, epoch_order
 from stages.train.params import Params, load
 from tests.architecture.closure import ROOT
-from tests.train.place import BASE, train_here
+from tests.train.place import BASE, run, train_here
 from tests.train.test_objectives_train import TEACHER, TRAIN, TWO, place
+from tests.train.test_processes import kill_at_step
 from tools.plan.candidates import on_cpu
 
 SMALL = "profiles.laptop.student-8b.train.learning_rate=0.001"
@@ -99,17 +100,17 @@ def logprobs(model: Any, batch: dict[str, Any], temperature: float) -> Any:
 
 @pytest.mark.parametrize("beta", [0.0, 0.5, 1.0])
 def test_the_loss_is_the_one_by_hand(beta: float, params: Params, tmp_path: Path) -> None:
-    """0 is KL(teacher ‖ student), 1 KL(student ‖ teacher), 0.5 the mean of both to their mixture."""
+    """0 is KL(teacher ‖ student), 1 KL(student ‖ teacher), 0.5 the mean of both to their middle."""
     trainer = made(params, tmp_path, beta, temperature=2.0)
     batch = drawn(trainer)
     student, teacher = (logprobs(model, batch, 2.0) for model in (trainer.model, trainer.teacher_model))
-    mixture = torch.logaddexp(student, teacher) - math.log(2)
+    middle = torch.logaddexp(student, teacher) - math.log(2)
 
     def kl(p: Any, q: Any) -> Any:
         return (p.exp() * (p - q)).sum(-1)
 
     by_hand = {0.0: kl(teacher, student), 1.0: kl(student, teacher)}
-    by_hand[0.5] = (kl(teacher, mixture) + kl(student, mixture)) / 2
+    by_hand[0.5] = (kl(teacher, middle) + kl(student, middle)) / 2
     wanted = by_hand[beta].sum() / sum(one["completion_mask"].sum() for one in trainer._buffered_inputs)
     assert trainer.compute_loss(trainer.model, batch).item() == pytest.approx(wanted.item(), rel=1e-3)
     assert wanted > 1e-3
@@ -190,3 +191,17 @@ def test_a_teacher_with_other_tokens_is_refused(tmp_path: Path) -> None:
     assert code == 1
     assert "train-8b: got a tokenizer of the teacher" in printed
     assert "2 tokens differ" in printed
+
+
+@pytest.mark.slow
+def test_an_adapter_in_several_passes_goes_on_with_the_same_bytes(tmp_path: Path) -> None:
+    """Killed in the midst of an epoch, and resumed where its replies were drawn for all passes of a step."""
+    override = "profiles.laptop.student-8b.train.method=lora"
+    folders = [place(tmp_path / name, "on_policy", SMALL, override, rows_per_device=4) for name in ("whole", "killed")]
+    kill_at_step(folders[1], 3)
+    for folder in folders:
+        code, printed = run(folder)
+        assert code == 0, printed
+    assert "going on from checkpoint-3" in printed
+    whole, resumed = ((folder / "models/8b/adapter_model.safetensors").read_bytes() for folder in folders)
+    assert whole == resumed
