@@ -16,7 +16,7 @@ from stages.train.arguments import to_dpo_config
 from stages.train.arrow import CHOSEN, REJECTED
 from stages.train.examples import IGNORED, tokenize
 from stages.train.order import Order, epoch_order
-from stages.train.pairs import PairsTrainer, counted, parted
+from stages.train.pairs import COLUMNS, PairsTrainer, counted, parted
 from stages.train.params import Params, load
 from tests.architecture.closure import ROOT
 from tests.train.place import BASE, run, train_here
@@ -151,6 +151,17 @@ def test_pairs_come_in_order(params: Params, tmp_path: Path) -> None:
     assert found == [*(row["input_ids"] for row in wanted), *(row["rejected_ids"] for row in wanted)]
     learnt = sum(label != IGNORED for row in wanted for label in row["labels"])
     assert [count.item() for count in counted(dict(batch))] == [2, learnt]
+
+
+def test_the_validation_loss_is_the_cross_entropy_of_the_targets(params: Params, tmp_path: Path) -> None:
+    rows = columns(PAIRS, (-20.0, -15.0))
+    trainer = made(PairsTrainer, rows, params, tmp_path, Order(6, 1, 1))
+    found = trainer.evaluate(datasets.Dataset.from_list([{name: row[name] for name in COLUMNS[:2]} for row in rows]))
+    losses = [
+        -logprob(trainer.model, row["input_ids"], row["labels"]) / sum(label != IGNORED for label in row["labels"])
+        for row in rows
+    ]
+    assert found["eval_loss"] == pytest.approx(sum(losses) / len(losses), rel=1e-5)
 
 
 @pytest.fixture
