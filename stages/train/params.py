@@ -77,11 +77,16 @@ class Base(Section):
     revision: str
 
 
+class Teacher(Base):
+    engine: str
+
+
 class Params(Section):
     train: Train
     constants: SerializeAsAny[Constants]  # of the objective that `train` names
     profile: Training
     base: Base
+    teacher: Teacher | None  # None where the objective loads none
 
 
 def load(student: str, profile_name: str | None = None) -> Params:
@@ -107,11 +112,16 @@ def load(student: str, profile_name: str | None = None) -> Params:
         "constants": document["objectives"][objective],
         "profile": settings["train"],
         "base": {key: settings["base"][key] for key in Base.model_fields},
+        "teacher": {key: document["profiles"][name]["teacher"][key] for key in Teacher.model_fields},
     }
     where = {
         "constants": f"objectives.{objective}",
         "profile": f"profiles.{name}.{section}.train",
         "base": f"profiles.{name}.{section}.base",
+        "teacher": f"profiles.{name}.teacher",
     }
     of_objective = create_model("Bound", __base__=Params, constants=(OBJECTIVES[objective].constants, ...))
-    return params_yaml.validated(of_objective, bound, where)
+    params = params_yaml.validated(of_objective, bound, where)
+    if OBJECTIVES[objective].loads_teacher(params.constants):
+        return params
+    return params.model_copy(update={"teacher": None})
