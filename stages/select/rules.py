@@ -53,9 +53,9 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "selection",
         "not_selected",
-        lambda select: select.budget.rows > 0,
+        lambda select: select.budget.is_on,
         budget.not_selected,
-        ("budget.rows", "budget.order", "budget.domain", "budget.quotas"),
+        tuple(f"budget.{name}" for name in ("rows", "share", "order", "draw", "domain", "split", "alpha", "quotas")),
     ),
 )
 
