@@ -2,13 +2,19 @@
 
 from typing import Any
 
+import polars as pl
+
+from stages.select.distribution import distributions
 from stages.select.params import Params
 from stages.select.rules import RULES, Rule
+from stages.select.tags import BAD
+from stages.select.unsure import GOLD
 
 
-def card(told: dict[str, Any], params: Params, of_rows: str) -> str:
+def card(told: dict[str, Any], params: Params, passed: pl.DataFrame, learnt: pl.DataFrame, of_rows: str) -> str:
     """Markdown; nothing in it differs between two runs over the same rows. `of_rows` is the card that `filter`
     wrote."""
+    numbers = distributions(passed, learnt)
     words = ", ".join(f"{name} {count}" for name, count in told["words"].items())
     labels = ", ".join(f"{label} {share:.1%}" for label, share in told.get("labels", {}).items())
     lines = [
@@ -32,6 +38,13 @@ def card(told: dict[str, Any], params: Params, of_rows: str) -> str:
             for rule in RULES
         ),
         "",
+        "## What is learnt of them, and how",
+        "",
+        "| | setting | rows |",
+        "| --- | --- | --- |",
+        *(f"| {name} | {settings(names, params)} | {count} |" for name, names, count in learning(told)),
+        "",
+        *(["## Numbers of the rows to train on, before and after selection", "", *numbers, ""] if numbers else []),
         "#" + of_rows.rstrip("\n"),
     ]
     return "\n".join(lines) + "\n"
@@ -41,7 +54,24 @@ def setting(rule: Rule, params: Params) -> str:
     """The parameters that a rule depends on, as `params.yaml` names them."""
     if not rule.is_on(params.select):
         return "off"
-    return ", ".join(f"{name}: {value(params.select.model_dump(), name)}" for name in rule.settings) or "on"
+    return settings(rule.settings, params) or "on"
+
+
+def learning(told: dict[str, Any]) -> list[tuple[str, tuple[str, ...], str]]:
+    """(what changes how rows are learnt, its parameters, of how many rows)."""
+    return [
+        ("weights", ("weigh", "sources.use", "sources.power"), ""),
+        ("gold in place of the reply", ("unsure.confidence", "unsure.then"), f"{told['tags'][GOLD]:,}"),
+        ("bad, behind a mark", ("tag.bad", "tag.wrong", "tag.mark"), f"{told['tags'][BAD]:,}"),
+        ("reply not to learn beside it", ("negatives",), f"{told['negatives']:,}"),
+        ("reasoning apart", ("rationale",), ""),
+    ]
+
+
+def settings(names: tuple[str, ...], params: Params) -> str:
+    """As `params.yaml` names them; what would end a cell of the table is escaped."""
+    section = params.select.model_dump()
+    return ", ".join(f"{name}: {value(section, name)}" for name in names).replace("|", r"\|")
 
 
 def value(section: dict[str, Any], name: str) -> Any:

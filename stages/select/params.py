@@ -95,13 +95,20 @@ class Select(Section):
 class Params(Section):
     select: Select
     dataset: str  # for the card
+    teaches_reasoning: bool  # and not the answer alone
+    answer_format: str  # in which a target gives its answer
 
 
 def load() -> Params:
     document: dict[str, Any] = YAML(typ="safe").load(  # pyright: ignore[reportUnknownMemberType]
         Path("params.yaml")
     )
-    bound: dict[str, Any] = {"select": document["select"], "dataset": document["dataset"]}
+    bound: dict[str, Any] = {
+        "select": document["select"],
+        "dataset": document["dataset"],
+        "teaches_reasoning": document["filter"]["target"] == "reasoning",
+        "answer_format": document["profiles"][document["profile"]]["prompts"]["answer_format"],
+    }
     try:
         return Params.model_validate(bound)
     except ValidationError as error:

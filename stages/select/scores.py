@@ -49,5 +49,10 @@ def with_column(passed: pl.DataFrame, path: Path) -> pl.DataFrame:
 
 
 def measured(passed: pl.DataFrame) -> list[str]:
-    """The columns that some row has."""
+    """The columns of `score` that some row has."""
     return [name for name in passed.columns if name.startswith(SCORE) and passed[name].null_count() < len(passed)]
+
+
+def quantities(rows: pl.DataFrame) -> list[str]:
+    """Of these those that tell more or less of something: not the place of a row's vector, nor a topic's number."""
+    return [name for name in measured(rows) if name not in ("s_vector", "s_topic")]

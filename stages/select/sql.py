@@ -4,15 +4,9 @@ import polars as pl
 
 from stages.rows.row import SCORE
 
+SAME = ("id", "task", "source", "sample", "words", "characters", "votes", "agreement", "cluster", "random")
 # what an expression may name beside the numbers of `score` -> the column of a row
-NAMES = {
-    **{
-        name: name
-        for name in ("id", "task", "source", "sample", "words", "characters")
-        + ("votes", "agreement", "cluster", "random")
-    },
-    **{"answer": "vote", "tokens": "completion_tokens"},
-}
+NAMES = {name: name for name in SAME} | {"answer": "vote", "tokens": "completion_tokens"}
 
 
 def evaluate(sql: str, setting: str, rows: pl.DataFrame) -> pl.Series:
@@ -38,7 +32,7 @@ def evaluate(sql: str, setting: str, rows: pl.DataFrame) -> pl.Series:
 def holds(sql: str, setting: str, rows: pl.DataFrame) -> pl.Series:
     """Whether the condition holds for each of the rows, null where it cannot be told."""
     found = evaluate(sql, setting, rows)
-    if found.dtype not in (pl.Boolean, pl.Null):
+    if not (found.dtype == pl.Boolean or found.dtype.is_(pl.Null)):
         raise SystemExit(
             f"params.yaml: select.{setting}: got {sql!r}, which gives {found.dtype}, wanted a condition, such as "
             f"'words < 100'"
