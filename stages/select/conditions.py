@@ -36,6 +36,10 @@ def below_class(
 
 def below_mean(rows: pl.DataFrame, sql: str, numbers: pl.Series, classes: pl.Series) -> pl.DataFrame:
     """row, detail: of the rows below the mean of their class, by more than a rounding of the mean."""
+    if not (numbers.dtype.is_numeric() or numbers.dtype.is_(pl.Boolean)):
+        raise SystemExit(
+            f"params.yaml: select.per_class.numbers: got {sql!r}, which gives {numbers.dtype}, wanted numbers"
+        )
     told = rows.select("row", number=numbers.cast(pl.Float64), of=classes)
     told = told.with_columns(mean=pl.col("number").mean().over("of"))
     is_below = pl.col("number") < pl.col("mean") - 1e-12 * pl.col("mean").abs()

@@ -15,7 +15,7 @@ ROWS = [
     row("b", 0, "5. #### 5", short="#### 5"),
     row("b", 1, "", "cut_off"),
     row("c", 0, "7. #### 7", is_validation=True, short="#### 7"),
-    row("c", 1, "8. #### 8", "wrong"),
+    row("c", 1, "8. #### 8", "wrong", is_validation=True),
 ]
 
 
