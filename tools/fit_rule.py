@@ -67,13 +67,12 @@ def git(*arguments: str) -> str:
 
 
 def read(folder: Path, student: str) -> Run:
-    told: list[dict[str, Any]] = []
-    for stage in ("select", f"train-{student}"):
-        path = folder / f"metrics/{stage}.json"
+    paths = [folder / f"metrics/{stage}.json" for stage in ("select", f"train-{student}")]
+    for path in paths:
         if not path.exists():
             raise SystemExit(f"fit_rule: {path}: got no such file, wanted the metrics of a finished run")
-        told.append(json.loads(path.read_text()))
-    return to_run(str(folder), *told, student)
+    select, train = (json.loads(path.read_text()) for path in paths)
+    return to_run(str(folder), select, train, student)
 
 
 def to_run(name: str, select: dict[str, Any], train: dict[str, Any], student: str) -> Run:

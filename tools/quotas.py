@@ -87,7 +87,8 @@ def nearest_domains(known: Sequence[str], of_known: Sequence[str], asked: Sequen
 
     words = TfidfVectorizer(token_pattern=r"\S+").fit([*known, *asked])
     nearest = NearestNeighbors(n_neighbors=1, metric="cosine").fit(words.transform(known))
-    return [of_known[place] for (place,) in nearest.kneighbors(words.transform(asked), return_distance=False)]
+    places = nearest.kneighbors(words.transform(asked), return_distance=False)[:, 0]
+    return [of_known[int(place)] for place in places]
 
 
 def reweighted(before: Mapping[str, float], lost: Mapping[str, Sequence[float]]) -> dict[str, float]:

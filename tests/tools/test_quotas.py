@@ -69,7 +69,7 @@ def test_a_domain_gets_more_the_more_of_its_questions_are_lost(
     assert command == (
         "dvc exp run -S select.budget.split=none -S ++select.budget.quotas.0=0.4285 -S ++select.budget.quotas.1=0.5714"
     )
-    apply_overrides("params.yaml", command.split(" -S ")[1:])
+    apply_overrides("params.yaml", list(command.split(" -S ")[1:]))
     capsys.readouterr()
     quotas.main(["8b"])
     assert capsys.readouterr().out.splitlines()[1] == "1: 1.000 of 1 questions lost, quota 0.5714 -> 0.8421", (
