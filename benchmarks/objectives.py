@@ -98,7 +98,7 @@ def prepare(folder: Path, overrides: list[str]) -> None:
         (folder / shared).parent.mkdir(parents=True, exist_ok=True)
         source = "data/laptop/problems" if shared.endswith("rows") else shared
         (folder / shared).symlink_to(ROOT / source)
-    for stage in ("prompts", "generate", "filter", "merge", "score", "select", "logits"):
+    for stage in ("prompts", "generate", "filter", "merge", "select", "logits"):
         run(stage, folder)
 
 

@@ -7,22 +7,27 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from stages.logits.examples import check_learnt, stream_examples, tokenize
+from stages.logits import kept
+from stages.logits.examples import Counts, Scored, check_learnt, stream_examples, tokenize
 from stages.logits.found import Found, mean
+from stages.logits.kept import Kept
 from stages.logits.params import Params, load
 from stages.logits.report import Report
 from stages.logits.vocabulary import check_same, size
 from stages.models.local import check
 from stages.models.passes import load_tokenizer
-from stages.rows.topk import BYTES, TopK, read, write
+from stages.rows.topk import BYTES, TopK, write
 from stages.sampling.process_group import die_with_parent
+from stages.sampling.role import Role
+from stages.sampling.runner import in_words
 
 OUT = Path("data/logits/topk.parquet")
 
 
 class Task(NamedTuple):
-    tokenizers: dict[str, Any]  # of the teachers, by their names
-    rows: int
+    tokenizers: dict[str, Any]  # of the teachers, by their names, as what follows
+    kept: dict[str, Kept]
+    rows_to_ask: dict[str, int]
     k: int
     vocabulary: int
 
@@ -32,7 +37,9 @@ def main(dry_run: bool) -> None:
     params, report = load(), Report()
     task = prepare(params) if params.logits.top_k else None
     if not dry_run:
-        write(OUT, to_rows(params, task, report) if task else ())
+        if task:
+            ask_in_turn(params, task)
+        write(OUT, to_rows(task, report) if task else ())
         write_report(report)
 
 
@@ -48,45 +55,48 @@ def prepare(params: Params) -> Task:
         check_same(first, teachers[first], name, tokenizer)
     vocabulary = size(teachers[first])
     k = min(params.logits.top_k, vocabulary)
-    counts = check_learnt(stream_examples(), teachers, students)
+    found = {name: Kept(kept.folder(one.to_model(), k)) for name, one in params.teachers.items()}
+    to_ask = {name: one.to_ask() for name, one in found.items()}
+    counts = check_learnt(stream_examples(), teachers, students, to_ask)
     print(estimate(params, counts, k), file=sys.stderr)
-    return Task(teachers, counts["rows"], k, vocabulary)
+    return Task(teachers, found, counts.rows_to_ask, k, vocabulary)
 
 
-def estimate(params: Params, counts: dict[str, int], k: int) -> str:
-    stored = counts["tokens"] * k * BYTES
-    read = [
-        f"{name} reads {counts[name]:,} tokens, cost {in_words(teacher.prompt_price, counts[name])}"
+def estimate(params: Params, counts: Counts, k: int) -> str:
+    stored = counts.tokens * k * BYTES
+    a_million = stored / max(1, counts.rows) * 1e6
+    asked = [
+        f"{name}: {counts.rows - counts.rows_to_ask[name]:,} rows are kept, {counts.rows_to_ask[name]:,} to ask: reads "
+        f"{counts.tokens_to_read[name]:,} tokens, cost {in_words(cost(teacher, counts.tokens_to_read[name]), 'about')}"
         for name, teacher in params.teachers.items()
     ]
-    a_million = stored / max(1, counts["rows"]) * 1e6
     return (
-        f"logits: {counts['rows']:,} rows, {counts['tokens']:,} tokens to learn, the {k} most probable at each: "
-        f"{stored:,} bytes before compression ({a_million / 1e9:,.1f} GB for a million such rows); {'; '.join(read)}"
+        f"logits: {counts.rows:,} rows, {counts.tokens:,} tokens to learn, the {k} most probable at each: "
+        f"{stored:,} bytes before compression ({a_million / 1e9:,.1f} GB for a million such rows); {'; '.join(asked)}"
     )
 
 
-def in_words(price: float | None, tokens: int) -> str:
-    return "unknown" if price is None else f"{price * tokens / 1e6:,.2f}"
+def cost(teacher: Role, tokens: int) -> float | None:
+    """Of reading them alone: the reply of one token for each row is thrown away."""
+    return None if teacher.prompt_price is None else teacher.prompt_price * tokens / 1e6
 
 
-def to_rows(params: Params, task: Task, report: Report) -> Iterator[TopK]:
-    first = next(iter(task.tokenizers))
-    found = ask(params, task, first) if len(params.teachers) == 1 else ask_in_turn(params, task)
-    rows = tokenize(stream_examples(), task.tokenizers[first], first)
-    for (example, ids, start), one in zip(rows, found, strict=True):
-        report.add(one, ids[start:])
-        yield TopK(example.split, example.id, example.style, example.sample, *one)
+def ask_in_turn(params: Params, task: Task) -> None:
+    """One teacher after the other, for their weights may not fit side by side."""
+    for name, count in task.rows_to_ask.items():
+        if count:
+            task.kept[name].keep(ask(params, task, name))
 
 
-def ask(params: Params, task: Task, name: str) -> Iterator[Found]:
-    rows = tokenize(stream_examples(), task.tokenizers[name], name)
-    model = params.teachers[name].to_model()
+def ask(params: Params, task: Task, name: str) -> Iterator[list[tuple[Scored, Found]]]:
+    """The rows that are not kept, with what the teacher tells of them, those together that it told together."""
+    rows = filter(task.kept[name].to_ask(), tokenize(stream_examples(), task.tokenizers[name], name))
+    model, count = params.teachers[name].to_model(), task.rows_to_ask[name]
     match model.engine:
         case "openai":
             from stages.logits import endpoint
 
-            return endpoint.ask(rows, task.rows, model, params.sampling, task.k)
+            return endpoint.ask(rows, count, model, params.sampling, task.k)
         case "vllm":
             from stages.logits import vllm
 
@@ -94,18 +104,21 @@ def ask(params: Params, task: Task, name: str) -> Iterator[Found]:
         case _:
             from stages.logits import local
 
-            return local.ask(rows, task.rows, model, task.k, task.vocabulary, params.logits.batch_size)
+            return local.ask(rows, count, model, task.k, task.vocabulary, params.logits.batch_size)
 
 
-def ask_in_turn(params: Params, task: Task) -> Iterator[Found]:
-    """The mean of all teachers. Their weights may not fit side by side, so each one's probabilities go to the disk."""
-    parts = [OUT.with_name(f"{name}.parquet") for name in params.teachers]
-    for name, part in zip(params.teachers, parts, strict=True):
-        write(part, (TopK("", "", "", 0, *found) for found in ask(params, task, name)))
-    for rows in zip(*map(read, parts), strict=True):
-        yield mean([Found(row.token_ids, row.logprobs) for row in rows])
-    for part in parts:
-        part.unlink()
+def to_rows(task: Task, report: Report) -> Iterator[TopK]:
+    """What the teacher tells of each row, or the mean of what all tell."""
+    told = [
+        task.kept[name].read(tokenize(stream_examples(), tokenizer, name))
+        for name, tokenizer in task.tokenizers.items()
+    ]
+    for of_teachers in zip(*told, strict=True):
+        example, ids, start = of_teachers[0][0]
+        found = [one for _, one in of_teachers]
+        one = mean(found) if len(found) > 1 else found[0]
+        report.add(one, ids[start:])
+        yield TopK(example.split, example.id, example.style, example.sample, *one)
 
 
 def write_report(report: Report) -> None:

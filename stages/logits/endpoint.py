@@ -15,7 +15,7 @@ from stages.sampling.limits import Limits
 from stages.sampling.openai import OpenAIEngine
 from stages.sampling.request import Model
 
-AT_ONCE = 4_096  # rows that are asked together, for they come back in any order
+AT_ONCE = 4_096  # rows that are in memory together, for they come back in any order
 
 
 class Asked(NamedTuple):
@@ -29,16 +29,18 @@ class Answer(NamedTuple):
     error: str = ""
 
 
-def ask(rows: Iterable[Scored], count: int, model: Model, limits: Limits, k: int) -> Iterator[Found]:
-    """Of each row, in order. Raises SystemExit at the first that the endpoint does not answer."""
+def ask(
+    rows: Iterable[Scored], count: int, model: Model, limits: Limits, k: int
+) -> Iterator[list[tuple[Scored, Found]]]:
+    """As the answers come. Raises SystemExit at the first row that the endpoint does not answer."""
     engine, stream = OpenAIEngine(model, limits, api=Api("/completions", partial(to_body, k=k), read)), iter(rows)
     with tqdm(total=count, unit="row", desc=f"logits: {model.name}", mininterval=1) as progress:
         while some := list(islice(stream, AT_ONCE)):
-            found: dict[int, Found] = {}
             for answers in engine.ask(Asked(number, row.ids) for number, row in enumerate(some)):
-                found |= {asked.number: select(some[asked.number], answer, k, model) for asked, answer in answers}
                 progress.update(len(answers))
-            yield from (found[number] for number in range(len(some)))
+                for asked, answer in sorted(answers, key=lambda pair: bool(pair[1].error)):  # what is paid for first
+                    row = some[asked.number]
+                    yield [(row, select(row, answer, k, model))]
 
 
 def to_body(model: Model, asked: Asked, k: int) -> bytes:

@@ -1,7 +1,7 @@
 """What is learnt, as the teacher's tokens: its own prompt, then the target."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -36,6 +36,13 @@ class Scored(NamedTuple):
     example: Example
     ids: list[int]
     start: int
+
+
+class Counts(NamedTuple):
+    rows: int
+    tokens: int  # that are learnt
+    rows_to_ask: dict[str, int]  # of each teacher
+    tokens_to_read: dict[str, int]  # by it, of prompts and targets of those rows
 
 
 def stream_examples() -> Iterator[Example]:
@@ -86,13 +93,18 @@ def tokens_of(some: Sequence[Example], tokenizer: Any, who: str, is_student: boo
     return found
 
 
-def check_learnt(examples: Iterable[Example], teachers: dict[str, Any], students: dict[str, Any]) -> dict[str, int]:
-    """Rows and learnt tokens, and tokens that each teacher reads.
+def check_learnt(
+    examples: Iterable[Example],
+    teachers: dict[str, Any],
+    students: dict[str, Any],
+    to_ask: Mapping[str, Callable[[Tokens], bool]],
+) -> Counts:
+    """`teachers` and `students` are tokenizers by name, `to_ask` tells of each teacher's rows which it is asked.
 
-    `teachers` and `students` are tokenizers by name. Raises SystemExit unless a row's learnt tokens are the same ids
-    for all of them: otherwise the teacher's probabilities would be those of other tokens.
+    Raises SystemExit unless a row's learnt tokens are the same ids for all of them: otherwise the teacher's
+    probabilities would be those of other tokens.
     """
-    counts = dict.fromkeys(["rows", "tokens", *teachers], 0)
+    rows, tokens, asked, read = 0, 0, dict.fromkeys(teachers, 0), dict.fromkeys(teachers, 0)
     for some in chunks(examples):
         first, *others = (
             (name, tokens_of(some, tokenizer, name, is_student))
@@ -100,13 +112,15 @@ def check_learnt(examples: Iterable[Example], teachers: dict[str, Any], students
             for name, tokenizer in tokenizers.items()
         )
         for name, found in (first, *others):
-            for example, (ids, start), tokens in zip(some, first[1], found, strict=True):
-                check_same(example, first[0], ids[start:], name, tokens.ids[tokens.start :])
+            for example, (ids, start), of_other in zip(some, first[1], found, strict=True):
+                check_same(example, first[0], ids[start:], name, of_other.ids[of_other.start :])
             if name in teachers:
-                counts[name] += sum(len(tokens.ids) for tokens in found)
-        counts["rows"] += len(some)
-        counts["tokens"] += sum(len(ids) - start for ids, start in first[1])
-    return counts
+                lengths = [len(one.ids) for one in found if to_ask[name](one)]
+                asked[name] += len(lengths)
+                read[name] += sum(lengths)
+        rows += len(some)
+        tokens += sum(len(ids) - start for ids, start in first[1])
+    return Counts(rows, tokens, asked, read)
 
 
 def check_same(example: Example, teacher: str, expected: list[int], name: str, got: list[int]) -> None:

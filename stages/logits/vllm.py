@@ -15,8 +15,8 @@ from stages.sampling.vllm import start
 AT_ONCE = 1_024  # rows that are handed over together; their probabilities are Python objects until they come back
 
 
-def ask(rows: Iterable[Scored], model: Model, k: int, llm: Any = None) -> Iterator[Found]:
-    """Of each row, in order. Raises SystemExit at a row that leaves no room in the model's context."""
+def ask(rows: Iterable[Scored], model: Model, k: int, llm: Any = None) -> Iterator[list[tuple[Scored, Found]]]:
+    """In order. Raises SystemExit at a row that leaves no room in the model's context."""
     try:
         # without max_logprobs vLLM gives 20 at most
         llm = llm or start(model, max_logprobs=k)
@@ -35,8 +35,7 @@ def ask(rows: Iterable[Scored], model: Model, k: int, llm: Any = None) -> Iterat
                     f"{context}, the context of {model.name}; name another in logits.teachers of params.yaml"
                 )
         outputs = llm.generate([{"prompt_token_ids": row.ids} for row in some], params, use_tqdm=False)
-        for row, output in zip(some, outputs, strict=True):
-            yield read(row, output.prompt_logprobs, k, model)
+        yield [(row, read(row, output.prompt_logprobs, k, model)) for row, output in zip(some, outputs, strict=True)]
 
 
 def read(row: Scored, prompt_logprobs: Any, k: int, model: Model) -> Found:

@@ -23,6 +23,7 @@ def report(rows: pl.DataFrame, kept: pl.DataFrame, rejected: pl.DataFrame, filte
         "kept": len(kept),
         "train": int((~kept["is_validation"]).sum()),
         "validation": int(kept["is_validation"].sum()),
+        "tokens": int(kept.filter(~pl.col("is_validation"))["completion_tokens"].sum()),  # the teacher's, to train on
         "rejected": {rule.reason: num_rejected.get(rule.reason, 0) for rule in RULES},
         "brought_back": kept["reason"].count(),
         "tags": {tag: int((kept["tag"] == tag).sum()) for tag in (BAD, GOLD)},

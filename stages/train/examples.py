@@ -48,6 +48,17 @@ def truncate(example: Tokens, max_length: int) -> Tokens | None:
     return cut if cut.labels.count(IGNORED) < len(cut.labels) else None
 
 
+def lines(numbers: Sequence[int], num_train: int) -> str:
+    """Where examples stand, in words, of their numbers from 0 on: those of train.jsonl, then those of negatives."""
+    places = {
+        "train": [number + 1 for number in numbers if number < num_train],
+        "negatives": [number + 1 - num_train for number in numbers if number >= num_train],
+    }
+    return " and ".join(
+        f"lines {', '.join(map(str, some))} of {DATA / source}.jsonl" for source, some in places.items() if some
+    )
+
+
 def show(example: Tokens, tokenizer: Any) -> str:
     """The example as text, what is learnt between ⟦ and ⟧."""
     parts, learnt = [], False

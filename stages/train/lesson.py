@@ -21,9 +21,7 @@ class Lesson:
         self._constants = constants
         self._loss_sum, self._num_seen = torch.zeros((), dtype=torch.float64), 0  # of this step, in this process
 
-    def losses(
-        self, logits_NV: Any, labels_N: Any, brought: dict[str, Any], share_done: float, epoch: float
-    ) -> torch.Tensor:
+    def losses(self, logits_NV: Any, labels_N: Any, brought: dict[str, Any], epoch: float) -> torch.Tensor:
         """(N,) float32: the objective's, mixed with the target's cross entropy where its constants say so."""
         assert self.objective.losses
         gold_N = torch.nn.functional.cross_entropy(logits_NV.float(), labels_N, reduction="none")
@@ -33,9 +31,7 @@ class Lesson:
         else:
             ids_NK, logprobs_NK = brought["ids_NK"], brought["logprobs_NK"]
         student_NB, teacher_NB = student_buckets(logits_NV, ids_NK), teacher_buckets(logprobs_NK)
-        loss_N = self.objective.losses(
-            Seen(student_NB, teacher_NB, gold_N, share_done, epoch), self._constants, self.state
-        )
+        loss_N = self.objective.losses(Seen(student_NB, teacher_NB, gold_N, epoch), self._constants, self.state)
         self._loss_sum += loss_N.detach().sum().double().cpu()
         self._num_seen += len(loss_N)
         share = self._constants.cross_entropy if isinstance(self._constants, Mixed) else 0.0

@@ -34,7 +34,6 @@ class Seen(NamedTuple):
     student_NB: Any
     teacher_NB: Any  # the student's own of the epoch before, where the objective needs a memory
     gold_N: Any  # the cross entropy of the target's tokens, in nats
-    share_done: float  # of all steps, from 0 to 1
     epoch: float  # the current one over all, from 1 / number of epochs to 1
 
 

@@ -29,9 +29,9 @@ class Line(NamedTuple):
 def prepare(folder: Path, params: Params, tokenizer: Any, stop_ids: set[int], student: str) -> None:
     """Write train.arrow, validation.arrow, packed.arrow where rows are packed, what examples bring, and what was
     counted."""
-    counts = tokenise("train", folder, params, tokenizer, stop_ids, student)
-    validation = tokenise("validation", folder, params, tokenizer, stop_ids, student)
-    preflight.one_step(counts["examples"] - counts["emptied"], params, student)
+    counts, num_learnt = tokenise("train", folder, params, tokenizer, stop_ids, student)
+    validation, _ = tokenise("validation", folder, params, tokenizer, stop_ids, student)
+    preflight.one_step(num_learnt, params, student)
     if params.profile.packing:
         arrow.pack(folder, params.profile.max_length)
         preflight.one_step(len(arrow.rows_to_learn(folder, packing=True)), params, student)
@@ -41,16 +41,18 @@ def prepare(folder: Path, params: Params, tokenizer: Any, stop_ids: set[int], st
 
 def tokenise(
     split: str, folder: Path, params: Params, tokenizer: Any, stop_ids: set[int], student: str
-) -> dict[str, int]:
-    """Check and write a split's examples; returns how many there are, were cut, and were left out with nothing left to
-    learn."""
-    lengths = array("i")  # in tokens, of the lines so far
+) -> tuple[dict[str, int], int]:
+    """Check and write a split's examples; returns how many there are, were cut, and were left with nothing to learn,
+    and of how many rows are learnt: those of weight 0 are not."""
+    lengths, num_emptied = array("i"), 0  # tokens of the lines so far, and those that a cut leaves nothing of
     brings = brings_something(split, params)
     by_sequence = params.train.normalisation == "sequence"
 
     def kept(writer: brought.Writer | None) -> Iterator[list[tuple[int, Tokens]]]:
+        nonlocal num_emptied
         for batch in lines(split, params, tokenizer, stop_ids, student, lengths):
             numbered: list[tuple[int, Tokens]] = []
+            num_emptied += sum(line.example is None for line in batch)
             for number, line in enumerate(batch, len(lengths) - len(batch)):
                 if writer:
                     writer.add(line.example, line.weight, line.known)
@@ -62,7 +64,7 @@ def tokenise(
         numbered = split == "train" and (params.profile.packing or brings)
         num_kept = arrow.write(folder / f"{split}.arrow", kept(writer), numbered)
     num_truncated = preflight.overlong(lengths, split, params.profile.max_length, params.train.overlong, student)
-    return {"examples": len(lengths), "truncated": num_truncated, "emptied": len(lengths) - num_kept}
+    return {"examples": len(lengths), "truncated": num_truncated, "emptied": num_emptied}, num_kept
 
 
 def brings_something(split: str, params: Params) -> bool:

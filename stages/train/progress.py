@@ -61,11 +61,11 @@ class StopOnBadLoss(TrainerCallback):
         student: str,
         loss_fault: Callable[[float, list[float], float], str | None],  # the objective's
         max_jump: float,
-        examples_of_step: Callable[[int], list[int]],
+        lines_of_step: Callable[[int], str],
         output: Path,
     ) -> None:
         self._student, self._loss_fault, self._max_jump = student, loss_fault, max_jump
-        self._examples_of_step, self._output = examples_of_step, output
+        self._lines_of_step, self._output = lines_of_step, output
         self._losses: deque[float] = deque(maxlen=NUM_STEPS)
 
     def on_train_begin(
@@ -86,11 +86,10 @@ class StopOnBadLoss(TrainerCallback):
         loss, grad_norm = logs["loss"], logs.get("grad_norm", 0.0)
         fault = not_finite(loss, grad_norm) or self._loss_fault(loss, list(self._losses), self._max_jump)
         if fault:
-            lines = ", ".join(str(number + 1) for number in self._examples_of_step(state.global_step))
             good = checkpoint.latest(self._output)
             raise SystemExit(
-                f"train-{self._student}: step {state.global_step}: {fault}. Its examples are lines {lines} of "
-                f"data/selected/train.jsonl; "
+                f"train-{self._student}: step {state.global_step}: {fault}. Its examples are "
+                f"{self._lines_of_step(state.global_step)}; "
                 f"the last good checkpoint is {good or 'none, none was written yet'}. "
                 "Look at the examples, lower learning_rate, or raise train.max_loss_jump in params.yaml"
             )

@@ -60,8 +60,7 @@ class Trainer(SFTTrainer):
         learnt_BT = labels_BT != IGNORED
         labels_N, logits_NV = labels_BT[learnt_BT], model(**inputs).logits[:, :-1][learnt_BT]
         epoch = min(1.0, (int(self.state.epoch or 0) + 1) / self.args.num_train_epochs)
-        share_done = self.state.global_step / max(1, self.state.max_steps)
-        loss_N = self._lesson.losses(logits_NV, labels_N, brought, share_done, epoch)
+        loss_N = self._lesson.losses(logits_NV, labels_N, brought, epoch)
         scored_BT = torch.zeros_like(weights_BT).masked_scatter(learnt_BT, -loss_N) * weights_BT
         return SimpleNamespace(log_probs=scored_BT, label_mask=learnt_BT, aux_loss=None, **logged(logits_NV, labels_N))
 

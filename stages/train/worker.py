@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.sampling.process_group import die_with_parent
-from stages.train import arguments, arrow, base, brought, saved, start
+from stages.train import arguments, arrow, base, brought, examples, saved, start
 from stages.train.objective import Objective, Validated
 from stages.train.objectives.table import OBJECTIVES
 from stages.train.parallelism import Parallelism
@@ -38,7 +38,7 @@ def train(student: str, params: Params, parallelism: Parallelism, output: Path, 
     rows_in_pass = parallelism.num_processes * parallelism.rows_per_device
     # before the model, because ZeRO-3 parts its weights while they load
     args = arguments.to_sft_config(params, parallelism, output, on_cpu, steps_per_epoch, bool(validate))
-    of_step = partial(examples_of_step, rows, params)
+    of_step = partial(lines_of_step, rows, params)
     brings = brought.read(output, "train")
     lesson, model = begin(objective, params, output, brings), base.load(params, parallelism, student)
     trainer = Trainer(
@@ -105,6 +105,11 @@ def examples_of_step(rows: Any, params: Params, step: int) -> list[int]:
 
     numbers = rows_of_step(step, len(rows), params.profile.batch_size, params.train.seed)
     return sorted({example for number in numbers for example in arrow.examples_in(rows[number], number)})
+
+
+def lines_of_step(rows: Any, params: Params, step: int) -> str:
+    with (examples.DATA / "train.jsonl").open("rb") as lines:
+        return examples.lines(examples_of_step(rows, params, step), sum(1 for _ in lines))
 
 
 def main(student: str, parallelism_file: Path) -> None:

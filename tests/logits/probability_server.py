@@ -4,6 +4,7 @@ Its first answer is a refusal that passes, and later ones overtake earlier ones.
 """
 
 import json
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -34,9 +35,10 @@ def prompt_logprobs(ids: list[int], k: int) -> list[Any]:
 
 @contextmanager
 def telling(**changed: Any) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """The server's address, and what it has been asked so far. `changed`: of the answers, or their `status`."""
+    """The server's address, and what it has been asked so far. `changed`: of the answers, or their `status`, or after
+    how many answers the server `dies`."""
     asked: list[dict[str, Any]] = []
-    status = changed.pop("status", 200)
+    status, dies = changed.pop("status", 200), changed.pop("dies", math.inf)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -47,9 +49,15 @@ def telling(**changed: Any) -> Iterator[tuple[str, list[dict[str, Any]]]]:
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            asked.append({"path": self.path, "key": self.headers["Authorization"], **body})
-            if len(asked) == 1:
+            one = {"path": self.path, "key": self.headers["Authorization"], **body}
+            with LOCK:
+                one["answered"] = bool(asked) and sum(other["answered"] for other in asked) < dies
+                asked.append(one)
+            if one is asked[0]:
                 return self.answer(503, {"error": {"message": "starting"}})
+            if not one["answered"]:
+                self.close_connection = True
+                return None
             if status != 200:
                 return self.answer(status, {"error": {"message": f"as told to {self.headers['Authorization']}"}})
             time.sleep(0.05 if len(asked) % 2 else 0)

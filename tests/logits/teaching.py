@@ -17,8 +17,8 @@ from tests.settings import copy_settings
 MODELS = ROOT / "data/laptop/models"
 TEACHER = "data/laptop/models/teacher"
 PLAIN, STEPS = "Give the answer after ####.", "Think step by step. Give the answer after ####."
-# split, id, sample, question, target
-LEARNT: list[tuple[str, str, int, str, str]] = [
+Row = tuple[str, str, int, str, str]  # split, id, sample, question, target
+LEARNT: list[Row] = [
     ("train", "p1", 0, "Tom has 17 books. He buys 11 more. How many books does Tom have now?", "17 + 11 = 28. #### 28"),
     ("train", "p1", 1, "Tom has 17 books. He buys 11 more. How many books does Tom have now?", "#### 28"),
     ("train", "p3", 0, "Ivy has 2 shells. How many shells does Ivy have?", "2. #### 2"),
@@ -35,23 +35,23 @@ def other() -> str:
     return OTHER.format(digest(MODELS / "base-8b"))
 
 
-def make(folder: Path, *overrides: str, **logits: Any) -> Path:
+def make(folder: Path, *overrides: str, learnt: list[Row] = LEARNT, **logits: Any) -> Path:
     (folder / "data").mkdir(parents=True)
     (folder / "data/laptop").symlink_to(ROOT / "data/laptop")
     copy_settings(folder)
     settings = [f"logits.{name}={value}" for name, value in logits.items()]
     apply_overrides(str(folder / "params.yaml"), ["profile=laptop", *settings, *overrides])
-    write_selected(folder)
+    write_selected(folder, learnt)
     return folder
 
 
-def write_selected(folder: Path) -> None:
-    """What `prompts` and `select` write of LEARNT; one prompt has no row that is learnt."""
-    asked = {id: question for _, id, _, question, _ in LEARNT} | {"p0": "1 + 1?"}
+def write_selected(folder: Path, learnt: list[Row]) -> None:
+    """What `prompts` and `select` write of these rows, sorted by split and id; one prompt has no row that is learnt."""
+    asked = {id: question for _, id, _, question, _ in learnt} | {"p0": "1 + 1?"}
     write_prompts(folder / "data/prompts/train.jsonl", [to_prompt(id, asked[id]) for id in sorted(asked)])
     (folder / "data/selected").mkdir(parents=True, exist_ok=True)
     for split in ("train", "validation"):
-        rows = [to_line(id, sample, *texts) for name, id, sample, *texts in LEARNT if name == split]
+        rows = [to_line(id, sample, *texts) for name, id, sample, *texts in learnt if name == split]
         (folder / f"data/selected/{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 

@@ -84,8 +84,11 @@ def test_it_is_the_teachers_own_softmax_after_its_prompt_in_the_style_it_was_ask
     assert numbers["accuracy"] == pytest.approx(np.mean(right), abs=5e-5)
     assert numbers["mass"] == pytest.approx(np.mean(mass), abs=5e-5)
     first = (folder / OUT).read_bytes()
-    assert run_here(folder, "logits")[0] == 0
-    assert (folder / OUT).read_bytes() == first
+    code, said = run_here(folder, "logits")
+    assert code == 0
+    assert "teacher: 4 rows are kept, 0 to ask: reads 0 tokens, cost about 0.00\n" in said
+    assert "Loading weights" not in said
+    assert ((folder / OUT).read_bytes(), report(folder)) == (first, numbers)
 
 
 def test_batches_change_nothing_and_a_larger_k_is_the_whole_vocabulary(tmp_path: Path) -> None:
@@ -104,7 +107,7 @@ def test_two_teachers_give_the_mean_of_their_probabilities(tmp_path: Path) -> No
     folder = make(tmp_path / "two", other(), top_k=793, teachers="teacher other")
     code, said = run_here(folder, "logits")
     assert code == 0, said
-    assert "other reads " in said
+    assert "; other: 0 rows are kept, 4 to ask: reads " in said
     assert "cost unknown" in said
     for row, (*_, question, target) in zip(rows(folder), LEARNT, strict=True):
         teacher, base = (by_hand(name, question, target)[0].exp().numpy() for name in ("teacher", "base-8b"))
@@ -121,11 +124,12 @@ def test_a_dry_run_counts_and_loads_no_weights(tmp_path: Path) -> None:
     assert code == 0, said
     assert said.startswith(
         f"logits: 4 rows, {tokens} tokens to learn, the 8 most probable at each: {tokens * 64:,} bytes before compression"
-        f" ({tokens * 64 / 4 / 1e3:.1f} GB for a million such rows); teacher reads "
+        f" ({tokens * 64 / 4 / 1e3:.1f} GB for a million such rows); teacher: 0 rows are kept, 4 to ask: reads "
     ), said
-    assert "cost 0.00" in said
+    assert "cost about 0.00" in said
     assert "Loading weights" not in said
     assert not (folder / "data/logits").exists()
+    assert not (folder / ".potstill").exists()
 
 
 def student(folder: Path, change: Any) -> list[str]:

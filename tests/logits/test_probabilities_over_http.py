@@ -4,12 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dvc.utils.hydra import apply_overrides
 
 from stages.rows.topk import read
 from tests.here import run_here
 from tests.logits.probability_server import telling
 from tests.logits.teaching import LEARNT, TEACHER, by_hand, make, model
 
+OUT = "data/logits/topk.parquet"
 KEY = "planted-key-1234567890"
 
 
@@ -32,9 +34,53 @@ def test_it_gives_what_the_model_itself_gives(folder: Path, monkeypatch: pytest.
     assert len(asked) == len(LEARNT) + 1, "the first was refused, and asked again"
     assert {(one["path"], one["key"]) for one in asked} == {("/v1/completions", f"Bearer {KEY}")}
     assert {(one["model"], one["max_tokens"], one["prompt_logprobs"]) for one in asked} == {(TEACHER, 1, 5)}
-    assert not (folder / ".potstill").exists(), "nothing goes through the ledger"
+    assert [path.name for path in (folder / ".potstill").iterdir()] == ["logits"], "nothing goes through the ledger"
     written = [path for path in folder.rglob("*") if path.is_file() and "laptop" not in path.parts]
     assert [path for path in written if KEY.encode() in path.read_bytes()] == []
+
+
+def test_an_endpoint_that_dies_midway_is_asked_only_the_rest(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with telling() as (address, _):
+        monkeypatch.setenv("OPENAI_BASE_URL", address)
+        assert run_here(folder, "logits")[0] == 0
+    whole = (folder / OUT).read_bytes()
+    copy = make(tmp_path / "dies", "profiles.laptop.teacher.engine=openai", "sampling.max_attempts=2", top_k=5)
+    with telling(dies=2) as (address, asked):
+        monkeypatch.setenv("OPENAI_BASE_URL", address)
+        code, said = run_here(copy, "logits")
+    assert (code, not (copy / OUT).exists()) == (1, True), said
+    answered = [one["prompt"] for one in asked if one["answered"]]
+    assert len(answered) == 2
+    with telling() as (address, asked):
+        monkeypatch.setenv("OPENAI_BASE_URL", address)
+        code, said = run_here(copy, "logits")
+        assert code == 0, said
+        assert "teacher: 2 rows are kept, 2 to ask: reads " in said
+        assert (copy / OUT).read_bytes() == whole
+        rest = [one["prompt"] for one in asked if one["answered"]]
+        assert len(rest) == 2
+        assert [prompt for prompt in rest if prompt in answered] == [], "what was answered is not asked again"
+        num_asked = len(asked)
+        apply_overrides(str(copy / "params.yaml"), ["profiles.laptop.teacher.prompt_price=5", "logits.batch_size=3"])
+        assert "teacher: 4 rows are kept, 0 to ask" in run_here(copy, "logits")[1]
+        assert len(asked) == num_asked, "a price and a batch decide nothing"
+
+
+@pytest.mark.parametrize("override", ["profiles.laptop.teacher.revision=other", "logits.top_k=4"])
+def test_another_revision_and_another_k_are_asked_for_all(
+    override: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with telling() as (address, asked):
+        monkeypatch.setenv("OPENAI_BASE_URL", address)
+        assert run_here(folder, "logits")[0] == 0
+        asked[:] = asked[:1]
+        apply_overrides(str(folder / "params.yaml"), [override])
+        code, said = run_here(folder, "logits")
+    assert code == 0, said
+    assert "teacher: 0 rows are kept, 4 to ask" in said
+    assert len(asked) == 1 + len(LEARNT)
 
 
 @pytest.mark.parametrize(

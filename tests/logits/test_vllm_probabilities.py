@@ -40,7 +40,9 @@ def _no_vllm_needed(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_prompts_probabilities_from_the_first_learnt_token_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vllm, "AT_ONCE", 2)
     llm = Llm()
-    found = list(vllm.ask(ROWS, MODEL, 2, llm))
+    told = list(vllm.ask(ROWS, MODEL, 2, llm))
+    assert [[row for row, _ in together] for together in told] == [ROWS[:2], ROWS[2:]]
+    found = [one for together in told for _, one in together]
     assert [one.token_ids.tolist() for one in found] == [[[2, 3], [3, 4]], [[4, 5]], [[8, 9]]]
     assert all((one.logprobs == np.array([-0.5, -1.0], np.float32)).all() for one in found)
     params = {"max_tokens": 1, "prompt_logprobs": 2, "detokenize": False}

@@ -267,7 +267,7 @@ def test_recorded_completions_are_filtered_without_a_test_split_and_those_beyond
     runs(folder, "generate")
     counts = json.loads((folder / "metrics/generate.json").read_text())["generate"]
     assert (counts["stop"], counts["recorded_unused"]) == (3, 1)
-    for stage in ("filter", "score", "select"):
+    for stage in ("filter", "score.columns.judge", "select"):
         runs(folder, stage)
     assert json.loads((folder / "metrics/select.json").read_text())["select"]["train"] == 3
     assert fails(folder, "predict teacher").startswith("predict: data/prompts/test.jsonl: got no questions")

@@ -28,7 +28,7 @@ def pair() -> tuple[Any, Any]:
 
 
 def seen(student_NB: Any, teacher_NB: Any, **changes: Any) -> Seen:
-    return Seen(student_NB, teacher_NB, torch.full((len(student_NB),), 7.0), 0.0, 1.0)._replace(**changes)
+    return Seen(student_NB, teacher_NB, torch.full((len(student_NB),), 7.0), 1.0)._replace(**changes)
 
 
 def test_buckets_are_a_distribution_whose_last_bucket_holds_the_others() -> None:

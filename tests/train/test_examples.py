@@ -8,7 +8,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
-from stages.train.examples import IGNORED, Tokens, read_batches, show, tokenize, truncate
+from stages.train.examples import IGNORED, Tokens, lines, read_batches, show, tokenize, truncate
 from tests.train.place import BASE, examples
 
 ROW = {
@@ -92,3 +92,11 @@ def test_the_mask_is_shown_as_text(tokenizer: Any) -> None:
 def test_rows_are_read_as_they_are_some_at_a_time(tmp_path: Path) -> None:
     (tmp_path / "rows.jsonl").write_text('{"a": "é"}\n{"a": "b"}\n{"a": "c"}\n', encoding="utf-8")
     assert list(read_batches(tmp_path / "rows.jsonl", 2)) == [[{"a": "é"}, {"a": "b"}], [{"a": "c"}]]
+
+
+def test_examples_are_named_by_their_file_and_line() -> None:
+    """Of 10 lines to learn, examples 0 to 9; negatives are numbered after them."""
+    assert lines([0, 9], 10) == "lines 1, 10 of data/selected/train.jsonl"
+    assert lines([9, 10, 12], 10) == (
+        "lines 10 of data/selected/train.jsonl and lines 1, 3 of data/selected/negatives.jsonl"
+    )

@@ -70,6 +70,14 @@ def test_what_is_cut_and_left_out_is_counted(prepared: Prepared) -> None:
     assert len(kept[20].input_ids) == 60
 
 
+def test_a_row_of_weight_0_is_not_learnt_and_not_counted_as_emptied(prepared: Prepared) -> None:
+    rows = [*({**row, "weight": 1.0} for row in ROWS[:20]), {**ROWS[20], "weight": 0.0}, {**LONG_PROMPT, "weight": 1.0}]
+    folder = prepared(rows, [], "train.overlong=truncate", f"{LAPTOP}.max_length=60")
+    counts = json.loads((folder / "counts.json").read_text())
+    assert (counts["examples"], counts["truncated"], counts["emptied"]) == (22, 1, 1)
+    assert len(arrow.head(folder, 99)) == 20
+
+
 def test_a_row_to_validate_on_is_cut_only_where_params_say_so_and_counted(prepared: Prepared) -> None:
     with pytest.raises(
         SystemExit, match="train-8b: 2 of 3 examples in data/selected/validation.jsonl have more than 60 tokens"

@@ -14,9 +14,9 @@ from ruamel.yaml import YAML
 
 from stages.train.parallelism import Parallelism
 from stages.train.params import Training, load
-from tools.plan import candidates, gpus, memory, shapes
+from tools.plan import candidates, gpus, memory, objectives, shapes
 from tools.plan.gpus import Gpu
-from tools.plan.report import Case, plans_of, print_case, print_plans, recommendation, what_would_fit
+from tools.plan.report import Case, plans_of, print_case, print_objective, print_plans, recommendation, what_would_fit
 
 
 def main(arguments: list[str]) -> None:
@@ -25,9 +25,14 @@ def main(arguments: list[str]) -> None:
     params = load(asked.student, profile)
     settings = params.profile.model_copy(update={"method": asked.method} if asked.method else {})
     context, batch = asked.context or settings.max_length, asked.batch or settings.batch_size
+    teacher = objectives.read_teacher(profile)
+    holds = objectives.held(params, teacher)
+    needs = objectives.in_words(params, teacher, holds, context)
     found = None if asked.gpus or asked.hostfile else gpus.found()
     if not (asked.gpus or asked.hostfile or found):
         check_host_memory(asked.model or params.base.model, settings)
+        if not asked.json:
+            print_objective(params.train.objective, needs)
         answer(
             asked,
             candidates.on_cpu(batch),
@@ -36,15 +41,28 @@ def main(arguments: list[str]) -> None:
         return
     gpu_name, gpu = choose_gpu(asked, found)
     num_gpus = asked.gpus or (slots(asked.hostfile) if asked.hostfile else found[0] if found else 0)
+    hostfile = asked.hostfile
+    if holds.remembered:
+        num_gpus, hostfile = 1, None  # what one process saw, no other remembers
     gpus.check_precision(gpu_name, gpu, settings.precision)
     shape = shapes.find(asked.model or params.base.model)
     case = Case(
-        asked.model or params.base.model, shape, settings, context, batch, gpu_name, gpu, num_gpus, asked.hostfile
+        asked.model or params.base.model,
+        shape,
+        settings,
+        context,
+        batch,
+        gpu_name,
+        gpu,
+        num_gpus,
+        hostfile,
+        holds,
     )
     plans = plans_of(case)
     best = candidates.choose(plans)
     if not asked.json:
         print_case(case, profile)
+        print_objective(params.train.objective, needs)
         print_plans(case, plans, asked.price)
     if best is None:
         raise SystemExit(

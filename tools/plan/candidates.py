@@ -8,6 +8,7 @@ from stages.train.params import Training
 from tools.plan import gpus, memory, speed
 from tools.plan.gpus import Gpu
 from tools.plan.memory import Memory
+from tools.plan.objectives import PLAIN, Held
 from tools.plan.shapes import Shape
 
 MARGIN = 0.1  # of the GPU's memory stays free: fragments, and rows longer than most
@@ -68,7 +69,14 @@ def candidates(settings: Training, gpu: Gpu, num_gpus: int, hostfile: str | None
 
 
 def plan(
-    shape: Shape, settings: Training, context: int, batch: int, gpu: Gpu, num_gpus: int, hostfile: str | None
+    shape: Shape,
+    settings: Training,
+    context: int,
+    batch: int,
+    gpu: Gpu,
+    num_gpus: int,
+    hostfile: str | None,
+    holds: Held = PLAIN,
 ) -> list[Plan]:
     """Each candidate with the most rows a GPU that fit, or one where none does."""
     if batch % num_gpus:
@@ -77,19 +85,22 @@ def plan(
             f"--batch, to a multiple of them"
         )
     return [
-        with_rows(shape, settings, context, batch, gpu, parallelism)
+        with_rows(shape, settings, context, batch, gpu, parallelism, holds)
         for parallelism in candidates(settings, gpu, num_gpus, hostfile)
     ]
 
 
-def with_rows(shape: Shape, settings: Training, context: int, batch: int, gpu: Gpu, parallelism: Parallelism) -> Plan:
+def with_rows(
+    shape: Shape, settings: Training, context: int, batch: int, gpu: Gpu, parallelism: Parallelism, holds: Held
+) -> Plan:
     share = batch // parallelism.num_processes
     for rows in sorted((rows for rows in range(1, share + 1) if share % rows == 0), reverse=True):
         filled = parallelism.model_copy(update={"rows_per_device": rows})
-        needed = memory.estimate(shape, settings, context, filled)
+        needed = memory.estimate(shape, settings, context, filled, holds)
         fits = needed.peak <= (1 - MARGIN) * gpu.memory
         if fits or rows == 1:
-            return Plan(filled, needed, speed.seconds_per_1000(shape, settings, context, batch, filled, gpu), fits)
+            seconds = speed.seconds_per_1000(shape, settings, context, batch, filled, gpu, holds.sequences)
+            return Plan(filled, needed, seconds, fits)
     raise AssertionError("one row divides every share")
 
 

@@ -6,6 +6,7 @@ from stages.train.parallelism import Parallelism
 from stages.train.params import Training
 from tools.plan import activations
 from tools.plan.activations import width
+from tools.plan.objectives import PLAIN, Held
 from tools.plan.shapes import Shape, embeddings, linears, lora_parameters, parameters
 
 TILE = (
@@ -14,6 +15,10 @@ TILE = (
     # tokens and words of the logits that TRL's fused head holds at once (trl/kernels/chunked_logprob.py,
     # trl/trainer/utils.py)
 )
+# Of one number of the logits of learnt tokens: seven in float32 at once, where the gradient begins. Three stay for the
+# backward (the log-softmax of the target, of the buckets, and it without the kept tokens, in stages/train/lesson.py and
+# divergences.py), and four come and go; measured by torch's profiler, tests/tools/plan/test_objectives.py.
+WHOLE = 28
 BUCKET = 500_000_000  # elements that DeepSpeed reduces at once (its reduce_bucket_size)
 LIVE = 1_000_000_000  # parameters that ZeRO-3 keeps gathered (its stage3_max_live_parameters)
 CONTEXT_BYTES = 1_000_000_000  # of CUDA and cuBLAS in each process, about
@@ -84,6 +89,33 @@ def logits(shape: Shape, settings: Training, context: int, parallelism: Parallel
     return w * min(tokens, TILE[0]) * TILE[1] + output + head + cast
 
 
+def whole_logits(shape: Shape, settings: Training, context: int, parallelism: Parallelism) -> float:
+    """Of an objective's own loss, if all tokens are learnt; and the decoder's output with its gradient. Autocast casts
+    a trained head, and its gradient."""
+    w, tokens = width(settings), context * parallelism.rows_per_device
+    output = (activations.residual_width(settings, parallelism) + w) * tokens * shape.hidden
+    casts = 2 * w if settings.method == "full" and activations.autocasts(settings, parallelism) else 0
+    return WHOLE * tokens * shape.vocabulary + output + casts * shape.vocabulary * shape.hidden
+
+
+def divergence(shape: Shape, settings: Training, context: int, parallelism: Parallelism, teacher: Shape) -> float:
+    """Beside `logits` of TRL's chunked divergence: two tiles in float32, and the teacher's output
+    (trl/kernels/chunked_divergence.py)."""
+    tokens = context * parallelism.rows_per_device
+    return 2 * 4 * min(tokens, TILE[0]) * TILE[1] + width(settings) * tokens * teacher.hidden
+
+
+def teacher_weights(teacher: Shape, settings: Training, parallelism: Parallelism) -> float:
+    """Frozen, and parted by ZeRO-3 alone."""
+    return width(settings) * parameters(teacher) / (parallelism.num_processes if parallelism.zero == 3 else 1)
+
+
+def reply_cache(shape: Shape, settings: Training, context: int, parallelism: Parallelism) -> float:
+    """Keys and values of a step's replies, which a process generates at once."""
+    rows = settings.batch_size / parallelism.num_processes
+    return 2 * width(settings) * shape.layers * shape.kv_heads * shape.head_size * context * rows
+
+
 def context_bytes(parallelism: Parallelism) -> int:
     return CONTEXT_BYTES + (NCCL_BYTES if parallelism.num_processes > 1 else 0)
 
@@ -113,7 +145,8 @@ def other(shape: Shape, settings: Training, context: int, parallelism: Paralleli
     return context_bytes(parallelism) + temporaries + 2 * w * min(num_trained, BUCKET) + gathered
 
 
-def estimate(shape: Shape, settings: Training, context: int, parallelism: Parallelism) -> Memory:
+def estimate(shape: Shape, settings: Training, context: int, parallelism: Parallelism, holds: Held = PLAIN) -> Memory:
+    """`holds` is what the objective needs beside a plain training."""
     num_trained, total = trainable(shape, settings), parameters(shape)
     num_frozen = 0 if settings.method == "full" else total
     frozen_bytes = float(width(settings))
@@ -130,12 +163,11 @@ def estimate(shape: Shape, settings: Training, context: int, parallelism: Parall
             host, gradients = host + gradients, 0.0
     if parallelism.offload_parameters:
         host, weights = host + weights, 0.0
-    return Memory(
-        weights,
-        gradients,
-        optimizer,
-        activations.total(shape, settings, context, parallelism),
-        logits(shape, settings, context, parallelism),
-        other(shape, settings, context, parallelism),
-        host,
-    )
+    in_pass = parallelism.model_copy(update={"rows_per_device": holds.sequences * parallelism.rows_per_device})
+    kept = activations.total(shape, settings, context, in_pass)
+    of_logits = (whole_logits if holds.whole_logits else logits)(shape, settings, context, in_pass)
+    if holds.teacher:
+        weights += teacher_weights(holds.teacher, settings, parallelism)
+        kept = max(kept, reply_cache(shape, settings, context, parallelism))  # one goes before the other comes
+        of_logits += divergence(shape, settings, context, in_pass, holds.teacher)
+    return Memory(weights, gradients, optimizer, kept, of_logits, other(shape, settings, context, in_pass), host)

@@ -6,6 +6,7 @@ from stages.train.params import Training
 from tools.plan import candidates, shapes
 from tools.plan.candidates import Plan
 from tools.plan.gpus import Gpu
+from tools.plan.objectives import Held
 from tools.plan.shapes import Shape
 
 COLUMNS = ("weights", "gradients", "optimizer", "activat.", "logits", "other", "peak")
@@ -23,10 +24,13 @@ class Case(NamedTuple):
     gpu: Gpu
     num_gpus: int
     hostfile: str | None
+    holds: Held  # by the objective, beside a plain training
 
 
 def plans_of(case: Case) -> list[Plan]:
-    return candidates.plan(case.shape, case.settings, case.context, case.batch, case.gpu, case.num_gpus, case.hostfile)
+    return candidates.plan(
+        case.shape, case.settings, case.context, case.batch, case.gpu, case.num_gpus, case.hostfile, case.holds
+    )
 
 
 def print_case(case: Case, profile: str | None) -> None:
@@ -45,6 +49,11 @@ def print_case(case: Case, profile: str | None) -> None:
         f"taken for {case.gpu_name}"
     )
     print("GB of each GPU; rows in one pass; estimated time of 1,000 rows\n")
+
+
+def print_objective(name: str, sentences: list[str]) -> None:
+    if sentences:
+        print(f"objective {name}: {'; '.join(sentences)}\n")
 
 
 def print_plans(case: Case, plans: list[Plan], price: float | None) -> None:
@@ -76,7 +85,7 @@ def what_would_fit(case: Case, plans: list[Plan]) -> list[str]:
     more = next(
         (
             n
-            for n in (case.num_gpus * 2**k for k in range(1, 8))
+            for n in ([] if case.holds.remembered else [case.num_gpus * 2**k for k in range(1, 8)])
             if fits(case._replace(num_gpus=n, batch=n, hostfile=None))
         ),
         None,

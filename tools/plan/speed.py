@@ -59,7 +59,8 @@ def step_seconds(
 
 
 def seconds_per_1000(
-    shape: Shape, settings: Training, context: int, batch: int, parallelism: Parallelism, gpu: Gpu
+    shape: Shape, settings: Training, context: int, batch: int, parallelism: Parallelism, gpu: Gpu, sequences: int = 1
 ) -> float:
-    """Of 1,000 rows of `context` tokens."""
-    return sum(step_seconds(shape, settings, context, batch, parallelism, gpu)) * 1000 / batch
+    """Of 1,000 rows of so many sequences of `context` tokens."""
+    arithmetic, between, host = step_seconds(shape, settings, context, batch, parallelism, gpu)
+    return (sequences * arithmetic + between + host) * 1000 / batch
