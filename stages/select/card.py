@@ -5,7 +5,8 @@ from typing import Any
 import polars as pl
 
 from stages.select.distribution import distributions
-from stages.select.params import Params
+from stages.select.negatives import NONE
+from stages.select.params import Params, Select
 from stages.select.rules import RULES, Rule
 from stages.select.tags import BAD
 from stages.select.unsure import GOLD
@@ -42,7 +43,10 @@ def card(told: dict[str, Any], params: Params, passed: pl.DataFrame, learnt: pl.
         "",
         "| | setting | rows |",
         "| --- | --- | --- |",
-        *(f"| {name} | {settings(names, params)} | {count} |" for name, names, count in learning(told)),
+        *(
+            f"| {name} | {settings(names, params) if is_on else 'off'} | {count} |"
+            for name, is_on, names, count in learning(told, params.select)
+        ),
         "",
         *(["## Numbers of the rows to train on, before and after selection", "", *numbers, ""] if numbers else []),
         "#" + of_rows.rstrip("\n"),
@@ -57,14 +61,21 @@ def setting(rule: Rule, params: Params) -> str:
     return settings(rule.settings, params) or "on"
 
 
-def learning(told: dict[str, Any]) -> list[tuple[str, tuple[str, ...], str]]:
-    """(what changes how rows are learnt, its parameters, of how many rows)."""
+def learning(told: dict[str, Any], select: Select) -> list[tuple[str, bool, tuple[str, ...], str]]:
+    """(what changes how rows are learnt, whether it is on, its parameters, of how many rows)."""
+    train, tags = f"{told['train']:,}", {tag: f"{count:,}" for tag, count in told["tags"].items()}
+    is_weighed = select.weigh == "prompts" or select.sources.use == "weighted"
     return [
-        ("weights", ("weigh", "sources.use", "sources.power"), ""),
-        ("gold in place of the reply", ("unsure.confidence", "unsure.then"), f"{told['tags'][GOLD]:,}"),
-        ("bad, behind a mark", ("tag.bad", "tag.wrong", "tag.mark"), f"{told['tags'][BAD]:,}"),
-        ("reply not to learn beside it", ("negatives",), f"{told['negatives']:,}"),
-        ("reasoning apart", ("rationale",), ""),
+        ("weights", is_weighed, ("weigh", "sources.use", "sources.power"), train if is_weighed else "0"),
+        ("gold in place of the reply", select.unsure.confidence > 0, ("unsure.confidence", "unsure.then"), tags[GOLD]),
+        (
+            "bad, behind a mark",
+            bool(select.tag.bad) or select.tag.wrong,
+            ("tag.bad", "tag.wrong", "tag.mark"),
+            tags[BAD],
+        ),
+        ("a reply not to learn beside it", select.negatives != NONE, ("negatives",), f"{told['negatives']:,}"),
+        ("reasoning apart", select.rationale > 0, ("rationale",), train if select.rationale else "0"),
     ]
 
 
