@@ -10,7 +10,8 @@ NAMES = {name: name for name in SAME} | {"answer": "vote", "tokens": "completion
 
 
 def evaluate(sql: str, setting: str, rows: pl.DataFrame) -> pl.Series:
-    """What the expression gives for each of the rows. `setting` is where it stands below `select`."""
+    """What the expression gives for each of the rows, null where it is no number, such as ln(-1). `setting` is where it
+    stands below `select`."""
     scores = {column.removeprefix(SCORE): column for column in rows.columns if column.startswith(SCORE)}
     names = NAMES | scores
     try:
@@ -26,7 +27,7 @@ def evaluate(sql: str, setting: str, rows: pl.DataFrame) -> pl.Series:
             f"params.yaml: select.{setting}: got {sql!r} and no row with a {unasked[0]}, wanted its column switched on "
             f"in `score`"
         )
-    return found
+    return found.fill_nan(None) if found.dtype.is_float() else found
 
 
 def holds(sql: str, setting: str, rows: pl.DataFrame) -> pl.Series:

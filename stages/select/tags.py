@@ -11,10 +11,10 @@ BAD = "bad"
 
 
 def brought_back(rows: pl.DataFrame, select: Select) -> pl.DataFrame:
-    """The train rows that the filter rejects as wrong and that are to be learnt as bad ones; no rule of selection sees
-    them."""
-    is_one = pl.lit(select.tag.wrong) & (pl.col("reason") == "wrong") & ~pl.col("is_validation")
-    return rows.filter(is_one)
+    """The train rows that the filter rejects as wrong and that are to be learnt as bad ones, but for those of the model
+    whose replies are negatives; no rule of selection sees them."""
+    is_wrong = (pl.col("reason") == "wrong") & ~pl.col("is_validation") & (pl.col("source") != select.negatives)
+    return rows.filter(is_wrong & pl.lit(select.tag.wrong))
 
 
 def with_tags(kept: pl.DataFrame, select: Select) -> pl.DataFrame:

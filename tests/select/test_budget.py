@@ -58,6 +58,7 @@ def test_the_highest_of_an_expression_stay_and_of_equals_the_first() -> None:
     assert lost(order="-words") == [3, 4, 5]
     assert lost(order="judge") == [0, 1, 5], "4, then 2 and 3; a row without a grade comes last"
     assert lost(order="judge", rows=2) == [0, 1, 3, 5]
+    assert lost(order="ln(words - 45)", rows=2) == [0, 1, 2, 3], "what is no number comes last too"
 
 
 def test_a_quota_is_a_share_of_the_budget_and_the_others_get_the_rest() -> None:
