@@ -63,7 +63,7 @@ COLUMNS = {
         "the text that shows it, or the id of the row that it copies; empty where the words say it all",
     ),
     "weight": Column("select", pl.Float64, "of the row in the loss"),
-    "tag": Column("select", pl.String, "a name for a group of rows, else empty; no rule sets it yet"),
+    "tag": Column("select", pl.String, "bad: learnt behind a mark; gold: the target is the reference; else empty"),
     "negative": Column("select", pl.String, "a reply to the same prompt that should not be learnt; null: none"),
 }
 STAGES = ("generate", "filter", "select")

@@ -4,44 +4,50 @@ import json
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import BinaryIO
 
 import polars as pl
 
 from stages.rows.parquet import batches, read_rows, writing
 from stages.rows.row import schema
-from stages.select import negatives
 from stages.select.card import card
-from stages.select.params import Select, load
+from stages.select.examples import write_examples, write_negatives
+from stages.select.negatives import of_prompts, with_negatives
+from stages.select.params import Params, load
 from stages.select.report import report, write_waterfall
 from stages.select.rules import apply_rules
 from stages.select.scores import measured, with_scores
+from stages.select.sources import to_weights, with_right_share
+from stages.select.tags import brought_back, with_tags
+from stages.select.unsure import with_gold, with_has_gold
 
 ROWS = Path("data/filtered/rows.parquet")
 SCORES = Path("data/scores")
 EMBEDDINGS = Path("data/scores/embeddings.npy")
 OUT = Path("data/selected")
-EXPLAIN = "Explain: "  # before the question, where the reasoning is learnt apart
 NUMBERS = (
-    *("id", "source", "style", "sample", "task", "answer", "completion_tokens", "words", "characters"),
+    *("id", "source", "style", "sample", "task", "answer", "is_right", "completion_tokens", "words", "characters"),
     *("votes", "agreement", "majority", "cluster", "is_validation", "reason"),
 )
 
 
 def main() -> None:
     params = load()
-    rows = read_rows(ROWS, NUMBERS).with_row_index("row")
+    rows = with_right_share(read_rows(ROWS, NUMBERS).with_row_index("row"))
     passed = with_scores(rows.filter(pl.col("reason").is_null()), SCORES, params.select.budget.seed)
+    passed = with_has_gold(passed, ROWS, params)
     kept, rejected = apply_rules(passed, targets, EMBEDDINGS, params.select)
+    back = brought_back(rows, params.select)
+    learnt = with_tags(pl.concat([kept, back], how="diagonal"), params.select)
+    learnt = learnt.join(to_weights(learnt, params.select), on="row", how="left", maintain_order="left")
     filtered = json.loads(Path("metrics/filter.json").read_text())["filter"]
-    told = report(passed, kept, rejected, filtered)
-    if told["kept"] + sum(told["rejected"].values()) != told["rows"]:
+    told = report(passed, learnt, rejected, filtered)
+    if told["kept"] + sum(told["rejected"].values()) != told["rows"] + told["brought_back"]:
         raise AssertionError(f"{told['rows']} rows in, {told['kept']} kept and {told['rejected']} rejected")
-    num_negatives = write_rows(rejected, kept, passed, params.select)
-    told["negatives"] = num_negatives
+    told["negatives"] = write_rows(rejected, learnt, passed, params)
     Path("metrics/select.json").write_text(json.dumps({"select": told}, indent=2) + "\n")
     write_waterfall(Path("metrics/waterfall.csv"), filtered, told)
-    (OUT / "README.md").write_text(card(told, params, Path("data/filtered/README.md").read_text()))
+    of_rows = Path("data/filtered/README.md").read_text()
+    (OUT / "README.md").write_text(card(told, params, passed, learnt, of_rows))
     print(f"select: {json.dumps(told)}", file=sys.stderr)
     if not told["train"]:
         reasons = {reason: count for reason, count in told["rejected"].items() if count}
@@ -61,11 +67,10 @@ def targets(some: pl.DataFrame) -> pl.Series:
     return pl.concat(found)
 
 
-def write_rows(rejected: pl.DataFrame, kept: pl.DataFrame, passed: pl.DataFrame, select: Select) -> int:
+def write_rows(rejected: pl.DataFrame, learnt: pl.DataFrame, passed: pl.DataFrame, params: Params) -> int:
     """All rows with the verdict, and what is learnt as JSONL. Returns the number of negatives."""
-    names = measured(passed)
-    scores = passed.select("row", *names)
-    wrong, weights = negatives.of_prompts(ROWS, select.negatives), to_weights(kept, select)
+    select, names = params.select, measured(passed)
+    scores, wrong = passed.select("row", *names), of_prompts(ROWS, params.select.negatives)
     OUT.mkdir(parents=True, exist_ok=True)
     num_negatives = 0
     with ExitStack() as opened:
@@ -76,65 +81,27 @@ def write_rows(rejected: pl.DataFrame, kept: pl.DataFrame, passed: pl.DataFrame,
         start = 0
         for batch in batches(ROWS, tuple(schema("filter"))):
             rows = batch.with_row_index("row", start).join(scores, on="row", how="left", maintain_order="left")
-            rows = rows.update(rejected, on="row").update(kept.select("row", "cluster"), on="row")
-            rows = rows.join(weights, on="row", how="left", maintain_order="left").with_columns(
-                weight=pl.col("weight").fill_null(1.0), tag=pl.lit("")
-            )
-            rows = with_negatives(rows, wrong)
+            rows = with_negatives(with_gold(with_verdict(rows, rejected, learnt), params), wrong)
             write(rows)
-            learnt = rows.filter(pl.col("reason").is_null())
-            to_train = learnt.filter(~pl.col("is_validation"))
+            to_learn = rows.filter(pl.col("reason").is_null())
+            to_train = to_learn.filter(~pl.col("is_validation"))
             write_examples(to_train, select, train)
-            write_examples(learnt.filter("is_validation"), select, validation, is_validation=True)
-            with_one = to_train.filter(pl.col("negative").is_not_null())
-            write_lines(with_one, "negative", with_one["weight"] if select.weigh == "prompts" else None, not_to_learn)
-            num_negatives += len(with_one)
+            write_examples(to_learn.filter("is_validation"), select, validation, is_validation=True)
+            num_negatives += write_negatives(to_train, select, not_to_learn)
             start += len(batch)
     return num_negatives
 
 
-def to_weights(kept: pl.DataFrame, select: Select) -> pl.DataFrame:
-    """row, weight: of the rows that stay; where prompts count alike, the rows of one share a weight of 1."""
-    share = pl.lit(1.0) if select.weigh == "rows" else 1 / pl.len().over("id")
-    return kept.select("row", weight=share)
-
-
-def with_negatives(rows: pl.DataFrame, wrong: pl.DataFrame) -> pl.DataFrame:
-    """With `negative` for each row to train on whose prompt has one that is not the same reply."""
-    joined = rows.join(wrong, on="id", how="left", maintain_order="left")
-    has_one = pl.col("reason").is_null() & ~pl.col("is_validation") & (pl.col("negative") != pl.col("target"))
-    return joined.with_columns(negative=pl.when(has_one).then("negative"))
-
-
-def write_examples(rows: pl.DataFrame, select: Select, file: BinaryIO, is_validation: bool = False) -> None:
-    """What is served is learnt: the plain prompt and its target. With a share for explaining (Distilling Step-by-Step,
-    arXiv 2305.02301), the plain prompt and the short answer, then the prompt to explain and the whole target."""
-    weighed = select.weigh == "prompts" or select.rationale > 0
-    weight = rows["weight"] if weighed and not is_validation else None
-    if not select.rationale:
-        write_lines(rows, "target", weight, file)
-        return
-    short = rows.with_columns(target=pl.coalesce("short", "target"))
-    if is_validation:
-        write_lines(short, "target", None, file)
-        return
-    reasoned = rows.filter(pl.col("short").is_not_null()).with_columns(messages=explaining())
-    write_lines(short, "target", rows["weight"] * (1 - select.rationale), file)
-    write_lines(reasoned, "target", reasoned["weight"] * select.rationale, file)
-
-
-def explaining() -> pl.Expr:
-    """The messages, the last of which asks to explain."""
-    last = pl.col("messages").list.last()
-    asked = pl.struct(role=last.struct.field("role"), content=pl.lit(EXPLAIN) + last.struct.field("content"))
-    return pl.concat_list(pl.col("messages").list.head(pl.col("messages").list.len() - 1), asked)
-
-
-def write_lines(rows: pl.DataFrame, learnt: str, weight: pl.Series | None, file: BinaryIO) -> None:
-    """In TRL's conversational form. A line has a weight only where a rule sets some."""
-    completion = pl.concat_list(pl.struct(role=pl.lit("assistant"), content=learnt))
-    weights = [] if weight is None else [weight.alias("weight")]
-    rows.select("id", "style", "sample", *weights, prompt="messages", completion=completion).write_ndjson(file)
+def with_verdict(rows: pl.DataFrame, rejected: pl.DataFrame, learnt: pl.DataFrame) -> pl.DataFrame:
+    """With `weight` and `tag`, and reason and detail as they are now: those of a learnt row tell why it has its tag."""
+    verdict = learnt.select("row", "cluster", detail="why")
+    rows = rows.update(rejected, on="row").update(verdict, on="row")
+    rows = rows.join(learnt.select("row", "weight", "tag"), on="row", how="left", maintain_order="left")
+    return rows.with_columns(
+        pl.col("weight").fill_null(1.0),
+        pl.col("tag").fill_null(""),
+        reason=pl.when(pl.col("tag").is_null()).then("reason"),
+    )
 
 
 if __name__ == "__main__":

@@ -37,5 +37,5 @@ def judged_low(
 
 def part(rows: pl.DataFrame, is_lost: pl.Expr, words: pl.Expr) -> tuple[pl.DataFrame, pl.DataFrame]:
     """(those that stay, those for which `is_lost` is true: a null speaks against nothing)."""
-    lost = rows.filter(is_lost).select("row", detail=words, evidence=pl.lit(""))
+    lost = rows.with_columns(detail=words, evidence=pl.lit("")).filter(is_lost).select("row", "detail", "evidence")
     return rows.join(lost, on="row", how="anti", maintain_order="left"), lost

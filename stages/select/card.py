@@ -2,13 +2,20 @@
 
 from typing import Any
 
-from stages.select.params import Params
+import polars as pl
+
+from stages.select.distribution import distributions
+from stages.select.negatives import NONE
+from stages.select.params import Params, Select
 from stages.select.rules import RULES, Rule
+from stages.select.tags import BAD
+from stages.select.unsure import GOLD
 
 
-def card(told: dict[str, Any], params: Params, of_rows: str) -> str:
+def card(told: dict[str, Any], params: Params, passed: pl.DataFrame, learnt: pl.DataFrame, of_rows: str) -> str:
     """Markdown; nothing in it differs between two runs over the same rows. `of_rows` is the card that `filter`
     wrote."""
+    numbers = distributions(passed, learnt)
     words = ", ".join(f"{name} {count}" for name, count in told["words"].items())
     labels = ", ".join(f"{label} {share:.1%}" for label, share in told.get("labels", {}).items())
     lines = [
@@ -32,6 +39,16 @@ def card(told: dict[str, Any], params: Params, of_rows: str) -> str:
             for rule in RULES
         ),
         "",
+        "## What is learnt of them, and how",
+        "",
+        "| | setting | rows |",
+        "| --- | --- | --- |",
+        *(
+            f"| {name} | {settings(names, params) if is_on else 'off'} | {count} |"
+            for name, is_on, names, count in learning(told, params.select)
+        ),
+        "",
+        *(["## Numbers of the rows to train on, before and after selection", "", *numbers, ""] if numbers else []),
         "#" + of_rows.rstrip("\n"),
     ]
     return "\n".join(lines) + "\n"
@@ -41,7 +58,31 @@ def setting(rule: Rule, params: Params) -> str:
     """The parameters that a rule depends on, as `params.yaml` names them."""
     if not rule.is_on(params.select):
         return "off"
-    return ", ".join(f"{name}: {value(params.select.model_dump(), name)}" for name in rule.settings) or "on"
+    return settings(rule.settings, params) or "on"
+
+
+def learning(told: dict[str, Any], select: Select) -> list[tuple[str, bool, tuple[str, ...], str]]:
+    """(what changes how rows are learnt, whether it is on, its parameters, of how many rows)."""
+    train, tags = f"{told['train']:,}", {tag: f"{count:,}" for tag, count in told["tags"].items()}
+    is_weighed = select.weigh == "prompts" or select.sources.use == "weighted"
+    return [
+        ("weights", is_weighed, ("weigh", "sources.use", "sources.power"), train if is_weighed else "0"),
+        ("gold in place of the reply", select.unsure.confidence > 0, ("unsure.confidence", "unsure.then"), tags[GOLD]),
+        (
+            "bad, behind a mark",
+            bool(select.tag.bad) or select.tag.wrong,
+            ("tag.bad", "tag.wrong", "tag.mark"),
+            tags[BAD],
+        ),
+        ("a reply not to learn beside it", select.negatives != NONE, ("negatives",), f"{told['negatives']:,}"),
+        ("reasoning apart", select.rationale > 0, ("rationale",), train if select.rationale else "0"),
+    ]
+
+
+def settings(names: tuple[str, ...], params: Params) -> str:
+    """As `params.yaml` names them; what would end a cell of the table is escaped."""
+    section = params.select.model_dump()
+    return ", ".join(f"{name}: {value(section, name)}" for name in names).replace("|", r"\|")
 
 
 def value(section: dict[str, Any], name: str) -> Any:

@@ -7,6 +7,7 @@ import polars as pl
 from stages.rows.parquet import batches
 from stages.rows.row import COLUMNS
 from stages.select.params import Select
+from stages.select.tags import BAD
 
 NONE, WRONG = "none", "wrong"
 
@@ -36,3 +37,10 @@ def of_prompts(path: Path, wanted: str) -> pl.DataFrame:
         for batch in batches(path, ("id", "source", "target", "text", "reason")):
             found.append(batch.filter(is_one & (text != "")).select("id", negative=text))
     return pl.concat(found).unique("id", keep="first", maintain_order=True)
+
+
+def with_negatives(rows: pl.DataFrame, wrong: pl.DataFrame) -> pl.DataFrame:
+    """With `negative` for each row to train on whose prompt has one that is not the same reply; a bad row has none."""
+    joined = rows.join(wrong, on="id", how="left", maintain_order="left")
+    is_learnt = pl.col("reason").is_null() & ~pl.col("is_validation") & (pl.col("tag") != BAD)
+    return joined.with_columns(negative=pl.when(is_learnt & (pl.col("negative") != pl.col("target"))).then("negative"))

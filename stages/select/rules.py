@@ -1,8 +1,8 @@
 """The rules of selection, in their order: each gives the rows to reject, and a row has the reason of the first that
 does.
 
-`rows` are those that no rule before rejects, with the columns of stages/rows/row.py, those of `score`, `row`, `vote`
-and `random`.
+`rows` are those that no rule before rejects, with the columns of stages/rows/row.py, those of `score`, `row`, `vote`,
+`random`, `right_share` and `has_gold`.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
-from stages.select import agreement, best_of_n, budget, negatives, semantic_duplicates
+from stages.select import agreement, best_of_n, budget, conditions, negatives, semantic_duplicates, sources, unsure
 from stages.select.params import Select
 
 Rejected = pl.DataFrame  # row, reason, detail, evidence
@@ -37,9 +37,27 @@ RULES: tuple[Rule, ...] = (
         negatives.only_negative,
         ("negatives",),
     ),
+    Rule(
+        "sources", "other_source", lambda select: select.sources.use == "best", sources.other_source, ("sources.use",)
+    ),
     Rule("agreement", "minority", lambda select: select.majority, agreement.minority),
     Rule("agreement", "disagreement", lambda select: select.min_share > 0, agreement.disagreement, ("min_share",)),
     Rule("agreement", "judged_low", lambda select: select.min_grade > 0, agreement.judged_low, ("min_grade",)),
+    Rule("numbers", "not_wanted", lambda select: bool(select.where), conditions.not_wanted, ("where",)),
+    Rule(
+        "numbers",
+        "below_class",
+        lambda select: bool(select.per_class.numbers),
+        conditions.below_class,
+        ("per_class.numbers", "per_class.of"),
+    ),
+    Rule(
+        "numbers",
+        "unsure",
+        lambda select: select.unsure.confidence > 0,
+        unsure.unsure,
+        ("unsure.confidence", "unsure.then"),
+    ),
     Rule(
         "choice",
         "not_chosen",
@@ -53,9 +71,9 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "selection",
         "not_selected",
-        lambda select: select.budget.rows > 0,
+        lambda select: select.budget.is_on,
         budget.not_selected,
-        ("budget.rows", "budget.order", "budget.domain", "budget.quotas"),
+        tuple(f"budget.{name}" for name in ("rows", "share", "order", "draw", "domain", "split", "alpha", "quotas")),
     ),
 )
 

@@ -14,8 +14,12 @@ def with_scores(passed: pl.DataFrame, folder: Path, seed: int) -> pl.DataFrame:
     compares)."""
     for path in sorted(folder.glob("*.parquet")):
         passed = with_column(passed, path)
-    drawn = [position(f"{seed}/{id}/{sample}") for id, sample in passed.select("id", "sample").rows()]
-    return passed.with_columns(
+    return with_random_and_vote(passed, seed)
+
+
+def with_random_and_vote(rows: pl.DataFrame, seed: int) -> pl.DataFrame:
+    drawn = [position(f"{seed}/{id}/{sample}") for id, sample in rows.select("id", "sample").rows()]
+    return rows.with_columns(
         random=pl.Series(drawn, dtype=pl.Float64), vote=pl.when(pl.col("votes").is_not_null()).then("answer")
     )
 
@@ -49,5 +53,10 @@ def with_column(passed: pl.DataFrame, path: Path) -> pl.DataFrame:
 
 
 def measured(passed: pl.DataFrame) -> list[str]:
-    """The columns that some row has."""
+    """The columns of `score` that some row has."""
     return [name for name in passed.columns if name.startswith(SCORE) and passed[name].null_count() < len(passed)]
+
+
+def quantities(rows: pl.DataFrame) -> list[str]:
+    """Of these those that tell more or less of something: not the place of a row's vector, nor a topic's number."""
+    return [name for name in measured(rows) if name not in ("s_vector", "s_topic")]

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -108,6 +109,11 @@ def test_the_card_tells_of_selection_and_of_the_filter(folder: Path) -> None:
     assert f"| examples | {report['kept']:,}: 50 in train.jsonl" in card
     assert "| agreement | judged_low | min_grade: 3.0 |" in card
     assert "| choice | not_chosen | off | 0 |" in card
+    assert "| bad, behind a mark | off | 0 |" in card
+    assert re.search(r"^\| judge \| before \| 194 \| 4 \| 4 \| 4 \| ▁·{8}█ \|$", card, re.MULTILINE), (
+        "one of them has 1"
+    )
+    assert "| judge | learnt | 50 | 4 | 4 | 4 | ·········█ |" in card, "all that were graded low are gone"
     assert "## Rows of laptop-math" in card
     assert "| duplicate | near_duplicate | duplicates.near: 0.8" in card
 
@@ -118,6 +124,10 @@ def test_nothing_left_is_one_clear_error_and_the_rows_can_be_looked_at(folder: P
     ):
         select("min_grade=5.0")
     assert read_rows(ROWS, ("reason",))["reason"].null_count() == 0
+    with pytest.raises(
+        SystemExit, match=r"select: got no row of \d+ to train on \([1-9]\d* to validate, rejected .*'not_wanted'"
+    ):
+        select("min_grade=0.0", "where='words > 100000'")
 
 
 def scores(change: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
@@ -177,6 +187,9 @@ BAD = {
     "+budget.quotas.a=0.9;+budget.quotas.b=0.9": "select.budget.quotas: Value error, the shares should sum to at most 1, got ",
     "budget.rows=5;budget.order=-nll_teacher": "select.budget.order: got '-nll_teacher' and no row with a nll_teacher, wanted its column",
     "budget.rows=5;budget.order='cast(id as int)'": "select.budget.order: got 'cast(id as int)', wanted a SQL expression over id, task",
+    "budget.rows=5;budget.share=0.5": "select.budget.share: Value error, rows is 5, and one of the two should be off (rows: 0, share: 1.0), got 0.5",
+    "where='words +'": "select.where: got 'words +', wanted a SQL expression over id, task",
+    "unsure.then=keep": "select.unsure.then: Input should be 'gold' or 'drop', got 'keep'",
     "semantic=0.9": "select.semantic: got a threshold below 1 and no embeddings, wanted an encoder in score.embedding.model",
 }
 

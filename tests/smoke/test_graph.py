@@ -110,9 +110,9 @@ def test_tidying_a_prompt_file_runs_prompts_alone(restored: Path) -> None:
 
 
 @pytest.mark.slow
-def test_tidying_an_answer_parser_runs_filter_and_evaluate(restored: Path) -> None:
+def test_tidying_an_answer_parser_runs_filter_select_and_evaluate(restored: Path) -> None:
     edit(restored, "stages/tasks/answers/math.py")
-    assert repro(restored) == {"filter", "evaluate"}
+    assert repro(restored) == {"filter", "select", "evaluate"}
 
 
 @pytest.mark.slow

@@ -50,7 +50,7 @@ def selected(folder: Path, *rows: dict[str, Any]) -> Path:
     kept = [row for row in rows if row["reason"] is None]
     num_low = sum(row["reason"] == "judged_low" for row in rows)
     num_validation = sum(row["is_validation"] for row in kept)
-    told = {"rows": len(kept) + num_low, "kept": len(kept), "rejected": {"judged_low": num_low}}
+    told = {"rows": len(kept) + num_low, "kept": len(kept), "rejected": {"judged_low": num_low}, "brought_back": 0}
     write_metrics(folder, "select", told | {"train": len(kept) - num_validation, "validation": num_validation})
     return folder
 
@@ -164,6 +164,20 @@ def test_what_is_beside_the_target_is_shown_where_it_says_something(
     printed = capsys.readouterr().out
     assert printed.endswith(told + "  s_judge    4.5\n  s_entropy  0\n")
     assert "kept: to validate\n" in printed
+
+
+def test_a_wrong_row_that_is_learnt_as_a_bad_one_is_kept_and_tells_why(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = filtered(
+        selected(tmp_path, WRONG | {"reason": None, "tag": "bad", "messages": KEPT["messages"]}, KEPT), WRONG, KEPT
+    )
+    told = {"rows": 1, "kept": 2, "train": 2, "validation": 0, "rejected": {"judged_low": 0}, "brought_back": 1}
+    write_metrics(folder, "select", told)
+    main(["--kept"], folder)
+    printed = capsys.readouterr().out
+    assert "\n  target     no\n  why        got 20, the reference is 19\n  tag        bad\n" in printed
+    assert "no row: cut_off, wrong, near_duplicate, judged_low\n" in printed
 
 
 def test_replies_are_shown_with_what_went_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

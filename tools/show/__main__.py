@@ -21,7 +21,10 @@ FILES = {
 }
 PREDICTIONS = Path("data/predictions")
 FILTER, SELECT = Path("metrics/filter.json"), Path("metrics/select.json")
-COUNTED = {"filter": ("rows", "passed", "rejected"), "select": ("rows", "kept", "train", "validation", "rejected")}
+COUNTED = {
+    "filter": ("rows", "passed", "rejected"),
+    "select": ("rows", "kept", "train", "validation", "rejected", "brought_back"),
+}
 PAGE = Path(__file__).with_name("page.html")
 
 
@@ -96,6 +99,8 @@ def find(asked: argparse.Namespace, root: Path) -> Source:
         return Source(stage, stage, path, filtered["rows"], {**filtered["rejected"], "kept": filtered["passed"]}, "")
     selected = report(root / SELECT)
     counts = {**filtered["rejected"], **selected["rejected"], "kept": selected["kept"]}
+    if selected["brought_back"]:  # wrong rows that are learnt as bad ones
+        counts["wrong"] -= selected["brought_back"]
     split = f"{selected['train']:,} to train, {selected['validation']:,} to validate"
     return Source(stage, stage, path, filtered["rows"], counts, split)
 

@@ -51,7 +51,10 @@ def judged(row: dict[str, Any]) -> Row:
     told = [(name, text) for name, text in found if (name, text) != ("weight", "1")]
     if row["reason"] is None:
         detail = "to validate" if row["is_validation"] else "to train"
-        texts = (("prompt", in_one(row["messages"])), ("target", row["target"] or ""))
+        texts = (
+            *(("prompt", in_one(row["messages"])), ("target", row["target"] or "")),
+            *not_empty({"why": row["detail"]}),  # a row that is learnt otherwise tells why: bad, gold
+        )
         return Row(*key(row), "kept", detail, "", (*texts, *not_empty({"private": row["private"]}), *told))
     texts = (("question", row["question"]), ("reply", row["text"]), *not_empty({"reference": row["reference"]}))
     return Row(*key(row), row["reason"], row["detail"] or "", row["evidence"] or "", (*texts, *told))
