@@ -22,12 +22,11 @@ NUM_TOKENS = 500  # of a row, about
 CHARACTERS = 1_100  # of a target of so many tokens in the laptop's tokenizer, found by trial
 
 PREPARE = """
-from stages.train import prepare
-from stages.train.__main__ import read_tokenizer
+from stages.train import base, prepare
 from stages.train.params import load
 params = load("8b")
-tokenizer, stop_ids = read_tokenizer(params, "8b")
-prepare.prepare(Path("tokens"), params, tokenizer, stop_ids, "8b")
+tokenizer = base.read_tokenizer(params, "8b")
+prepare.prepare(Path("tokens"), params, tokenizer, base.stop_ids(params, tokenizer), "8b")
 """
 MAP = """
 from stages.train import arrow

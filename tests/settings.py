@@ -1,4 +1,5 @@
-"""What people set, copied into a working folder: params.yaml, and what is told of each data set."""
+"""What people set, copied into a working folder: params.yaml with the dvc.yaml that binds it, and what is told of each
+data set."""
 
 import shutil
 from pathlib import Path
@@ -10,7 +11,8 @@ from tests.architecture.closure import ROOT
 
 def copy_settings(folder: Path, *overrides: str) -> None:
     """`overrides` of params.yaml are those of dvc's -S."""
-    shutil.copy(ROOT / "params.yaml", folder)
+    for name in ("params.yaml", "dvc.yaml"):
+        shutil.copy(ROOT / name, folder)
     for source in (ROOT / "data/sets").glob("*/dataset.yaml"):
         copy = folder / source.relative_to(ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)

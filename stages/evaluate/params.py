@@ -1,10 +1,10 @@
 """The parameters of `evaluate`."""
 
-from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from ruamel.yaml import YAML
+from pydantic import BaseModel, ConfigDict, Field
+
+from stages.settings import params_yaml
 
 
 class Section(BaseModel):
@@ -43,7 +43,7 @@ class Params(Section):
 
 
 def load() -> Params:
-    document = YAML(typ="safe").load(Path("params.yaml"))
+    document = params_yaml.read()
     profile = document["profiles"][document["profile"]]
     students = document["students"]
     missing = [f"student-{name}" for name in students if f"student-{name}" not in profile]
@@ -68,11 +68,4 @@ def load() -> Params:
             for name, model in priced.items()
         },
     }
-    try:
-        return Params.model_validate(bound)
-    except ValidationError as error:
-        raise SystemExit(
-            "\n".join(
-                f"params.yaml: {'.'.join(map(str, e['loc']))}: {e['msg']}, got {e['input']!r}" for e in error.errors()
-            )
-        ) from None
+    return params_yaml.validated(Params, bound, {})

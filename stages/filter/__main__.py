@@ -11,11 +11,12 @@ import polars as pl
 
 from stages.filter.agreement import votes
 from stages.filter.card import card
-from stages.filter.cross_row_rules import apply
+from stages.filter.contamination import SCHEMA as LEAK
 from stages.filter.likely_mark import likely_mark
 from stages.filter.params import Params, load
 from stages.filter.processes import read_and_apply_rules
 from stages.filter.report import report
+from stages.filter.rules import apply_cross_row_rules
 from stages.rows.parquet import writing
 from stages.rows.row import schema
 
@@ -31,15 +32,17 @@ def main() -> None:
     log = timed()
     rows = votes(read_and_apply_rules(params, SCRATCH))
     log(f"{len(rows):,} rows read, {len(rows) - rows['reason'].null_count():,} rejected by themselves")
-    passed, found, leaked = apply(rows.filter(pl.col("reason").is_null()), params, SCRATCH, log)
+    sound = rows.filter(pl.col("reason").is_null())
+    passed, rejected, found = apply_cross_row_rules(sound, params, SCRATCH, log)
+    leaked = found.get("contaminated", pl.DataFrame(schema=LEAK))
     rows = rows.with_columns(
-        reason=rows.select("row", "reason").update(found.select("row", "reason"), on="row")["reason"]
+        reason=rows.select("row", "reason").update(rejected.select("row", "reason"), on="row")["reason"]
     )
     rows = rows.join(passed.select("row", "cluster"), on="row", how="left", maintain_order="left")
     told = report(rows, leaked, params)
     if told["passed"] + sum(told["rejected"].values()) != told["rows"]:
         raise AssertionError(f"{told['rows']} rows in, {told['passed']} passed and {told['rejected']} rejected")
-    write_rows(rows, found)
+    write_rows(rows, rejected)
     named = leaked.join(rows.select("row", "id", "sample"), on="row", how="left", maintain_order="left")
     named.select("id", "sample", "rule", "where", "test_id", "matched").write_ndjson(OUT / "leaks.jsonl")
     (OUT / "README.md").write_text(card(told, params))
@@ -68,12 +71,12 @@ def mark_hint(params: Params) -> str:
     )
 
 
-def write_rows(rows: pl.DataFrame, found: pl.DataFrame) -> None:
+def write_rows(rows: pl.DataFrame, rejected: pl.DataFrame) -> None:
     """All of them, rejected or not, part by part in their order."""
     compared = rows.select("row", "votes", "agreement", "majority", "cluster")
     with writing(OUT / "rows.parquet", schema("filter")) as write:
         for path in sorted(SCRATCH.glob("*.parquet")):
-            part = pl.read_parquet(path).update(found, on="row")
+            part = pl.read_parquet(path).update(rejected, on="row")
             write(part.join(compared, on="row", how="left", maintain_order="left"))
 
 

@@ -1,58 +1,46 @@
-"""Rules that compare rows with each other, or with the test split: each gives the rows to reject, and what shows
-why."""
+"""Rules that compare rows with each other, or with the test split: a function each.
 
-from collections.abc import Callable, Iterator
+It takes rows, parameters and the folder of the rows' texts, and gives (the rows that stay; of the others `row`,
+`detail` and `evidence`).
+"""
+
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
 
-from stages.filter.contamination import SCHEMA as LEAK
 from stages.filter.contamination import leaks
 from stages.filter.params import Duplicates, Params
 from stages.rows.prompt import PLAIN, stream_prompts
 from stages.similarity.copies import reject_copies
 from stages.similarity.near_duplicates import MayMeet, near_duplicates, near_within
 
-FOUND = pl.Schema({"row": pl.UInt32, "reason": pl.String, "detail": pl.String, "evidence": pl.String})
 TEST = Path("data/prompts/test.jsonl")
 
 
-def apply(
-    rows: pl.DataFrame, params: Params, scratch: Path, log: Callable[[str], None]
-) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """The rows that no rule about single rows rejects -> (those that stay, with `cluster`; FOUND of the others; all
-    leaks)."""
-    found, leaked = [pl.DataFrame(schema=FOUND)], pl.DataFrame(schema=LEAK)
+def duplicate(rows: pl.DataFrame, params: Params, scratch: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
+    return reject_copies(rows, same(rows), "the same")
 
-    def note(rejected: pl.DataFrame) -> None:
-        counts = rejected["reason"].value_counts(sort=True).iter_rows()
-        log(", ".join(f"{count:,} {reason}" for reason, count in counts) or "none rejected")
-        found.append(rejected.select(FOUND.names()).cast(FOUND))
 
-    rows, asked = rows.with_columns(cluster=pl.lit(1, pl.Int64)), params.filter.duplicates
-    if asked.exact:
-        rows, rejected = reject_copies(rows, same(rows), "duplicate", "the same")
-        note(rejected)
-    if asked.near < 1:
-        several = rows.filter(pl.len().over("id", "vote") > 1)
-        if len(several):
-            rows, rejected = reject_copies(
-                rows, near_targets(rows, several, scratch, asked), "near_duplicate", "targets, Jaccard {}"
-            )
-            note(rejected)
-        texts = (part["question"] + "\n" + part["target"] for part in texts_of(rows, scratch, "question", "target"))
-        near = near_duplicates(texts, asked.ngram, asked.near, asked.window, scratch, other_prompt_same_answer(rows))
-        rows, rejected = reject_copies(rows, near, "near_duplicate", "Jaccard {}")
-        note(rejected)
-    contamination = params.filter.contamination
-    if contamination.action != "none":
-        texts = texts_of(rows, scratch, "question", "target")
-        leaked = leaks(texts, test_texts(), contamination.ngram, contamination.similar)
-        if contamination.action == "remove":
-            words = pl.format("{} of test row {} ({})", "where", "test_id", "rule")
-            note(leaked.select("row", reason=pl.lit("contaminated"), detail=words, evidence="matched"))
-            rows = rows.join(leaked, on="row", how="anti", maintain_order="left")
-    return rows, pl.concat(found), leaked
+def near_duplicate(rows: pl.DataFrame, params: Params, scratch: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Among the replies to one prompt by their targets, among those to several by question and target."""
+    asked, lost = params.filter.duplicates, list[pl.DataFrame]()
+    several = rows.filter(pl.len().over("id", "vote") > 1)
+    if len(several):
+        rows, found = reject_copies(rows, near_targets(rows, several, scratch, asked), "targets, Jaccard {}")
+        lost.append(found)
+    texts = (part["question"] + "\n" + part["target"] for part in texts_of(rows, scratch, "question", "target"))
+    near = near_duplicates(texts, asked.ngram, asked.near, asked.window, scratch, other_prompt_same_answer(rows))
+    rows, found = reject_copies(rows, near, "Jaccard {}")
+    return rows, pl.concat([*lost, found])
+
+
+def contaminated(rows: pl.DataFrame, params: Params, scratch: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """What it finds has the columns of a leak too."""
+    asked, texts = params.filter.contamination, texts_of(rows, scratch, "question", "target")
+    words = pl.format("{} of test row {} ({})", "where", "test_id", "rule")
+    found = leaks(texts, test_texts(), asked.ngram, asked.similar).with_columns(detail=words, evidence="matched")
+    return rows.join(found, on="row", how="anti", maintain_order="left"), found
 
 
 def texts_of(rows: pl.DataFrame, scratch: Path, *columns: str) -> Iterator[pl.DataFrame]:

@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from ruamel.yaml import YAML
+
+from stages.settings import params_yaml
 
 Share = Annotated[float, Field(strict=True, ge=0, le=1)]
 Threshold = Annotated[float, Field(strict=True, gt=0, le=1)]
@@ -84,9 +86,7 @@ class Params(Section):
 
 
 def load() -> Params:
-    document: dict[str, Any] = YAML(typ="safe").load(  # pyright: ignore[reportUnknownMemberType]
-        Path("params.yaml")
-    )
+    document = params_yaml.read()
     profile, path = document["profiles"][document["profile"]], f"data/sets/{document['dataset']}/dataset.yaml"
     dataset: dict[str, Any] = YAML(typ="safe").load(  # pyright: ignore[reportUnknownMemberType]
         Path(path)
@@ -114,11 +114,4 @@ def load() -> Params:
         if recorded
         else f"{teacher['model']} at revision {teacher['revision']}, {teacher['engine']}",
     }
-    try:
-        return Params.model_validate(bound)
-    except ValidationError as error:
-        raise SystemExit(
-            "\n".join(
-                f"params.yaml: {'.'.join(map(str, e['loc']))}: {e['msg']}, got {e['input']!r}" for e in error.errors()
-            )
-        ) from None
+    return params_yaml.validated(Params, bound, {})

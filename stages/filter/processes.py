@@ -16,7 +16,7 @@ from stages.filter.measures import REPEATED, measure
 from stages.filter.params import Params
 from stages.filter.reading import read_batch
 from stages.filter.row_rules import SCAFFOLDING
-from stages.filter.rules import apply_rules
+from stages.filter.rules import apply_row_rules
 from stages.rows.parquet import batches
 from stages.rows.prompt import PLAIN
 from stages.rows.row import schema
@@ -90,7 +90,7 @@ def in_processes(rows: Iterator[pl.DataFrame], params: Params, scratch: Path) ->
 
 def apply_to_part(batch: pl.DataFrame, params: Params, scratch: Path) -> pl.DataFrame:
     """Writes the batch with its verdicts as one part, returns what rows are compared by."""
-    ruled = apply_rules(measure(read_batch(batch.rename({"reasoning": "thoughts"}), params), params), params)
+    ruled = apply_row_rules(measure(read_batch(batch.rename({"reasoning": "thoughts"}), params), params), params)
     ruled = ruled.with_columns(
         evidence=evidence(ruled),
         words=pl.col("words").cast(pl.Int64),

@@ -1,14 +1,16 @@
 """The rules, in their order: a row is rejected by the first that it breaks, and has that one reason.
 
-A rule stands in this table whether it judges one row by itself (`row_rules`) or rows against each other.
+A rule stands in this table whether it judges one row by itself (`row_rules`) or rows against each other
+(`cross_row_rules`).
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import polars as pl
 
-from stages.filter import row_rules
+from stages.filter import cross_row_rules, row_rules
 from stages.filter.params import Params
 
 
@@ -25,12 +27,14 @@ class RowRule:
 
 @dataclass(frozen=True)
 class CrossRowRule:
-    """About rows among others: stages/filter/cross_row_rules.py."""
+    """About rows among others. Where a rule is to report, it finds what it would reject, and rejects nothing."""
 
     group: str
     reason: str
     is_on: Callable[[Params], bool]
+    apply: Callable[[pl.DataFrame, Params, Path], tuple[pl.DataFrame, pl.DataFrame]]
     settings: tuple[str, ...] = ()
+    is_to_report: Callable[[Params], bool] = lambda params: False
 
 
 def always(params: Params) -> bool:
@@ -87,25 +91,29 @@ ROW_RULES: tuple[RowRule, ...] = (
     RowRule("private", "private", lambda params: params.filter.private == "reject", row_rules.private),
 )
 CROSS_ROW_RULES: tuple[CrossRowRule, ...] = (
-    CrossRowRule("duplicate", "duplicate", lambda params: params.filter.duplicates.exact),
+    CrossRowRule("duplicate", "duplicate", lambda params: params.filter.duplicates.exact, cross_row_rules.duplicate),
     CrossRowRule(
         "duplicate",
         "near_duplicate",
         lambda params: params.filter.duplicates.near < 1,
+        cross_row_rules.near_duplicate,
         ("duplicates.near", "duplicates.ngram"),
     ),
     CrossRowRule(
         "contamination",
         "contaminated",
         lambda params: params.filter.contamination.action == "remove",
+        cross_row_rules.contaminated,
         ("contamination.ngram", "contamination.similar"),
+        lambda params: params.filter.contamination.action == "report",
     ),
 )
 RULES = (*ROW_RULES, *CROSS_ROW_RULES)
+FOUND = pl.Schema({"row": pl.UInt32, "reason": pl.String, "detail": pl.String, "evidence": pl.String})
 OF_REPLIES = ("reply", "answer", "summary")  # these are about what a model wrote, so not the data set's own answers
 
 
-def apply_rules(batch: pl.DataFrame, params: Params) -> pl.DataFrame:
+def apply_row_rules(batch: pl.DataFrame, params: Params) -> pl.DataFrame:
     """The batch with `reason` and `detail`, null where no rule about single rows is broken."""
     rules = [
         rule
@@ -119,3 +127,21 @@ def apply_rules(batch: pl.DataFrame, params: Params) -> pl.DataFrame:
         reason=pl.coalesce(*reasons, none), detail=pl.coalesce(*(f"is {rule.reason}" for rule in rules), none)
     )
     return batch.hstack(first.select("reason", "detail"))
+
+
+def apply_cross_row_rules(
+    rows: pl.DataFrame, params: Params, scratch: Path, log: Callable[[str], None]
+) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, pl.DataFrame]]:
+    """The rows that no rule about single rows rejects -> (those that stay, with `cluster`; FOUND of the others; by
+    reason what each rule found, rejected or reported). Their texts lie in `scratch`."""
+    rows, found = rows.with_columns(cluster=pl.lit(1, pl.Int64)), dict[str, pl.DataFrame]()
+    rejected = [pl.DataFrame(schema=FOUND)]
+    for rule in CROSS_ROW_RULES:
+        if not (rule.is_on(params) or rule.is_to_report(params)):
+            continue
+        stay, found[rule.reason] = rule.apply(rows, params, scratch)
+        log(f"{len(found[rule.reason]):,} {rule.reason}{'' if rule.is_on(params) else ', reported only'}")
+        if rule.is_on(params):
+            rows, lost = stay, found[rule.reason].with_columns(reason=pl.lit(rule.reason))
+            rejected.append(lost.select(FOUND.names()).cast(FOUND))
+    return rows, pl.concat(rejected), found

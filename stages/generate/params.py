@@ -8,6 +8,7 @@ from ruamel.yaml import YAML
 
 from stages.sampling.limits import Limits
 from stages.sampling.role import Role, Words, find, sections
+from stages.settings import params_yaml
 
 
 class Section(BaseModel):
@@ -51,7 +52,7 @@ def asked(document: dict[str, Any], profile: dict[str, Any]) -> dict[str, Any]:
 
 
 def load() -> Params:
-    document = YAML(typ="safe").load(Path("params.yaml"))
+    document = params_yaml.read()
     profile = document["profiles"][document["profile"]]
     bound = {
         "generate": document["generate"],

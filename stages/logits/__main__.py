@@ -13,15 +13,15 @@ from stages.logits.found import Found, mean
 from stages.logits.kept import Kept
 from stages.logits.params import Params, load
 from stages.logits.report import Report
-from stages.logits.vocabulary import check_same, size
 from stages.models.local import check
-from stages.models.passes import load_tokenizer
+from stages.models.passes import check_same, load_tokenizer, size
 from stages.rows.topk import BYTES, TopK, write
 from stages.sampling.process_group import die_with_parent
 from stages.sampling.role import Role
 from stages.sampling.runner import in_words
 
 OUT = Path("data/logits/topk.parquet")
+OTHER_VOCABULARY = "name another in logits.teachers or as the student's base in params.yaml, or set logits.top_k to 0"
 
 
 class Task(NamedTuple):
@@ -52,7 +52,7 @@ def prepare(params: Params) -> Task:
     students = {f"student-{name}": load_tokenizer(one.model, one.revision) for name, one in params.students.items()}
     first = next(iter(teachers))
     for name, tokenizer in (teachers | students).items():
-        check_same(first, teachers[first], name, tokenizer)
+        check_same("logits", first, teachers[first], name, tokenizer, OTHER_VOCABULARY)
     vocabulary = size(teachers[first])
     k = min(params.logits.top_k, vocabulary)
     found = {name: Kept(kept.folder(one.to_model(), k)) for name, one in params.teachers.items()}

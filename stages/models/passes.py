@@ -1,4 +1,4 @@
-"""A pass of a local model over many rows: the model, and batches of like length."""
+"""A pass of a local model over many rows: the model and its tokenizer, and batches of like length."""
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
@@ -42,6 +42,33 @@ def load_tokenizer(name: str, revision: str) -> Any:
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
+
+
+def check_same(stage: str, teacher: str, of_teacher: Any, student: str, of_student: Any, remedy: str) -> None:
+    """Raises SystemExit, with `remedy` last, unless both tokenizers have the same tokens under the same ids.
+
+    Probabilities are learnt by token id, so the teacher's ids must mean to the student what they mean to the teacher.
+    """
+    ours, theirs = of_teacher.get_vocab(), of_student.get_vocab()
+    if ours == theirs:
+        return
+    different = sorted(ours.items() ^ theirs.items(), key=lambda pair: (pair[1], pair[0]))
+    tokens = {token for token, _ in different}
+    first = different[0][0]
+    raise SystemExit(
+        f"{stage}: got a tokenizer of {teacher} ({len(ours)} tokens) that is not that of {student} ({len(theirs)}): "
+        f"{len(tokens)} tokens differ, the first {first!r} ({id_of(first, ours)} to {teacher}, "
+        f"{id_of(first, theirs)} to {student}), wanted the same ids, by which probabilities are learnt; {remedy}"
+    )
+
+
+def id_of(token: str, vocabulary: dict[str, int]) -> str:
+    return str(vocabulary.get(token, "none"))
+
+
+def size(tokenizer: Any) -> int:
+    """Ids below it have a token."""
+    return max(tokenizer.get_vocab().values()) + 1
 
 
 def source(name: str, revision: str) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 
+from stages.settings import params_yaml
+
 SETS = Path("data/sets")
 
 
@@ -88,7 +90,7 @@ class Params(Section):
 
 
 def load() -> Params:
-    document = YAML(typ="safe").load(Path("params.yaml"))
+    document = params_yaml.read()
     profile, dataset = document["profile"], document["dataset"]
     path = SETS / dataset / "dataset.yaml"
     if not path.is_file():

@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-from ruamel.yaml import YAML
+from pydantic import BaseModel, ConfigDict, create_model
 
 from stages.models.local import check, pin
 from stages.sampling.limits import Limits
 from stages.sampling.role import Role, find, sections
+from stages.settings import params_yaml
 
 COLUMNS = Path(__file__).parent / "columns"
 NONE = "none"  # whom params.yaml names where nobody is asked
@@ -23,7 +23,7 @@ T = TypeVar("T", bound=BaseModel)
 
 def load(column: str, kind: type[T]) -> T:
     """What `score.<column>` says. Raises SystemExit with the path, what is wrong and what was got."""
-    score = document()["score"]
+    score = params_yaml.read()["score"]
     known = sorted(path.stem for path in COLUMNS.glob("[!_]*.py"))
     wrong = sorted(set(score) - set(known))
     if wrong:
@@ -36,15 +36,15 @@ def asked(column: str, key: str, name: str) -> Role | None:
     pins; None for none."""
     if name == NONE:
         return None
-    found = document()
-    profile = found["profiles"][found["profile"]]
-    roles = sections(profile, found["students"])
+    document = params_yaml.read()
+    profile = document["profiles"][document["profile"]]
+    roles = sections(profile, document["students"])
     if name not in roles:
         raise SystemExit(
             f"params.yaml: score.{column}.{key}: got {name!r}, wanted none or a role of the profile "
-            f"{found['profile']}: {', '.join(roles)}"
+            f"{document['profile']}: {', '.join(roles)}"
         )
-    where = ".".join(["profiles", found["profile"], *roles[name]])
+    where = ".".join(["profiles", document["profile"], *roles[name]])
     role = validated(Role, find(profile, roles[name]), where)
     role = role.model_copy(update={"revision": pin(role.model, role.revision)})
     if role.engine != "openai":
@@ -64,19 +64,9 @@ def loadable(column: str, key: str, name: str) -> Role | None:
 
 
 def limits() -> Limits:
-    return validated(Limits, document()["sampling"], "sampling")
-
-
-def document() -> dict[str, Any]:
-    return YAML(typ="safe").load(Path("params.yaml"))  # pyright: ignore[reportUnknownMemberType]
+    return validated(Limits, params_yaml.read()["sampling"], "sampling")
 
 
 def validated(kind: type[T], value: Any, where: str) -> T:
-    try:
-        return kind.model_validate(value)
-    except ValidationError as error:
-        lines = [
-            f"params.yaml: {'.'.join([where, *map(str, e['loc'])])}: {e['msg']}, got {e['input']!r}"
-            for e in error.errors()
-        ]
-        raise SystemExit("\n".join(lines)) from None
+    bound = create_model("Bound", section=(kind, ...))
+    return getattr(params_yaml.validated(bound, {"section": value}, {"section": where}), "section")  # noqa: B009 - pydantic makes it

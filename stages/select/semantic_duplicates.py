@@ -28,7 +28,7 @@ def same_meaning(
             "score.embedding.model"
         )
     chosen = np.asarray(vectors[rows["s_vector"].cast(pl.Int64).to_numpy()], dtype=np.float32)
-    return reject_copies(rows, alike(chosen, select.semantic), "same_meaning", "cosine {}")
+    return reject_copies(rows, alike(chosen, select.semantic), "cosine {}")
 
 
 def alike(vectors_NE: np.ndarray, threshold: float) -> pl.DataFrame:

@@ -3,8 +3,8 @@
 import polars as pl
 
 
-def reject_copies(rows: pl.DataFrame, copies: pl.DataFrame, reason: str, how: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """(the rows that stay, each with the size of its `cluster`; the rejected ones with reason, detail and evidence).
+def reject_copies(rows: pl.DataFrame, copies: pl.DataFrame, how: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """(the rows that stay, each with the size of its `cluster`; the rejected ones with detail and evidence).
 
     `copies` has `position` and `of`, which count in `rows`, and their `similarity`, which a "{}" in `how` stands for.
     """
@@ -17,6 +17,6 @@ def reject_copies(rows: pl.DataFrame, copies: pl.DataFrame, reason: str, how: st
     grown = numbered.join(sizes, on="position", how="left", maintain_order="left").select(
         "row", cluster=pl.col("cluster") + pl.col("more").fill_null(0)
     )
-    rejected = lost.select("row", reason=pl.lit(reason), detail=words, evidence=pl.col("first_id"))
+    rejected = lost.select("row", detail=words, evidence=pl.col("first_id"))
     kept = rows.join(rejected, on="row", how="anti", maintain_order="left").drop("cluster")
     return kept.join(grown, on="row", how="left", maintain_order="left"), rejected

@@ -12,7 +12,7 @@ from typing import Any
 from stages.models.local import check
 from stages.sampling.process_group import die_with_parent
 from stages.train import arrow, curves, examples, parallelism, start
-from stages.train.examples import DATA, Tokens
+from stages.train.examples import Tokens
 from stages.train.objectives.table import OBJECTIVES
 from stages.train.parallelism import Parallelism
 from stages.train.params import Params, load
@@ -22,20 +22,23 @@ NUM_SHOWN = 2  # examples whose loss mask is printed
 
 def main(student: str) -> None:
     params = start.pinned(load(student))
+    objective = OBJECTIVES[params.train.objective]
     check(params.base.model, params.base.revision)
     die_with_parent()
     # accelerate imports DeepSpeed, which warns if it must look
     os.environ.setdefault("DS_ACCELERATOR", "cuda" if shutil.which("nvidia-smi") else "cpu")
     # after the parameters, because these imports take seconds
-    from stages.train import arguments, base, checkpoint, preflight, prepare, saved, worker
+    from stages.train import arguments, base, checkpoint, preflight, prepare, reference, saved, worker
 
     tokenizer = base.read_tokenizer(params, student)
     stop_ids = base.stop_ids(params, tokenizer)
-    decides = checkpoint.decisive(params, [DATA / "train.jsonl", DATA / "validation.jsonl"])
+    preflight.teacher(params, tokenizer, student)
+    decides = checkpoint.decisive(params, prepare.sources(objective))
     output = checkpoint.folder(student, decides)
     plan = parallelism.load(student, checkpoint.home())
     found = preflight.look(output)
     preflight.machine(params, plan, found, student)
+    preflight.objective(params, plan, student)
     preflight.disk_space(preflight.checkpoint_bytes(params), found, output, student)
     if not checkpoint.latest(output):
         for sentence in checkpoint.abandoned(student, output, decides):
@@ -43,6 +46,9 @@ def main(student: str) -> None:
     if not output.exists():
         with checkpoint.begun(output, decides) as part:
             prepare.prepare(part, params, tokenizer, stop_ids, student)
+            if objective.kind == "pairs":
+                reference.write(part, params, student)
+                free_memory()
     first = arrow.head(output, NUM_SHOWN)
     show(first, tokenizer, student)
     if arguments.needs_launcher(plan, found.num_gpus):
@@ -52,7 +58,7 @@ def main(student: str) -> None:
     out = Path("models") / student
     saved.tensors(out, params.profile.method, student)
     expected_TV = saved.read_expected(output)
-    saved.answers_alike(out, params, first[0], expected_TV, OBJECTIVES[params.train.objective].reload_fault, student)
+    saved.answers_alike(out, params, first[0], expected_TV, objective.reload_fault, student)
     counts = json.loads((output / prepare.COUNTS).read_text())
     curves.write(student, json.loads((output / "report.json").read_text()), counts, params.train.log_every_steps)
     shutil.rmtree(output)
@@ -84,6 +90,14 @@ def launch(student: str, params: Params, plan: Parallelism, output: Path) -> Non
             if stopped.exists()
             else f"train-{student}: a training process died ({code}); the reason stands above"
         )
+
+
+def free_memory() -> None:
+    """Of GPUs, for the training's processes: torch keeps what it once took."""
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def free_port() -> int:

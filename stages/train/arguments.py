@@ -1,9 +1,11 @@
 """The one place where parameters and the parallelism become arguments of accelerate, DeepSpeed, TRL and PEFT."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from stages.train.objective import Kind
 from stages.train.parallelism import Parallelism
 from stages.train.params import Params
 
@@ -73,48 +75,90 @@ def launch_command(
     return [*command, "-m", "stages.train.worker", student, str(parallelism_file)]
 
 
+def to_config(kind: Kind) -> Callable[..., Any]:
+    """What makes the arguments of TRL's trainer."""
+    return {"tokens": to_sft_config, "pairs": to_dpo_config, "on_policy": to_distillation_config}[kind]
+
+
 def to_sft_config(
     params: Params, parallelism: Parallelism, output: Path, use_cpu: bool, steps_per_epoch: int, validate: bool
 ) -> Any:
     from trl.trainer.sft_config import SFTConfig
 
-    train, settings = params.train, params.profile
-    keep_best = validate and train.keep == "best"
     return SFTConfig(
-        output_dir=str(output),
-        num_train_epochs=settings.num_epochs,
-        per_device_train_batch_size=parallelism.rows_per_device,
-        per_device_eval_batch_size=1,  # so that the validation loss is a mean over rows, whatever the processes
-        gradient_accumulation_steps=accumulation(params, parallelism),
-        learning_rate=settings.learning_rate,
-        lr_scheduler_type=settings.schedule,
-        warmup_steps=train.warmup_share,  # below 1 it is a share of the steps
-        weight_decay=train.weight_decay,
-        max_grad_norm=train.max_grad_norm,
+        **of_every_trainer(params, parallelism, output, use_cpu, steps_per_epoch, validate),
         max_length=None,  # rows come cut and packed
         dataset_kwargs={"skip_prepare_dataset": True},
-        packing=settings.packing,
+        packing=params.profile.packing,
         eval_packing=False,
-        seed=train.seed,
-        bf16=settings.precision == "bfloat16",
-        gradient_checkpointing=parallelism.checkpointing,
-        use_liger_kernel=parallelism.liger,
-        use_cpu=use_cpu,
-        ddp_find_unused_parameters=False,
-        logging_steps=1,  # averaged in the metrics: the trainer's own mean forgets what came before a resume
-        logging_nan_inf_filter=False,
-        eval_strategy="steps" if validate else "no",
-        eval_steps=max(1, steps_per_epoch // train.evals_per_epoch),
-        save_strategy="best" if keep_best else "no",  # and by time, by a callback
-        save_total_limit=2,
-        load_best_model_at_end=keep_best,
-        metric_for_best_model="eval_loss" if validate else None,
-        greater_is_better=False,
-        restore_callback_states_from_checkpoint=True,
-        report_to="none",
-        disable_tqdm=False,
-        trust_remote_code=False,
     )
+
+
+def to_dpo_config(
+    params: Params, parallelism: Parallelism, output: Path, use_cpu: bool, steps_per_epoch: int, validate: bool
+) -> Any:
+    from trl.trainer.dpo_config import DPOConfig
+
+    return DPOConfig(
+        **of_every_trainer(params, parallelism, output, use_cpu, steps_per_epoch, validate),
+        max_length=None,  # replies come cut
+        precompute_ref_log_probs=True,  # they come with the rows
+        disable_dropout=False,  # lora.dropout says it
+        loss_type=["sigmoid", "sft"],
+        loss_weights=[1.0, params.constants.cross_entropy],  # pyright: ignore[reportAttributeAccessIssue]
+        beta=params.constants.beta,  # pyright: ignore[reportAttributeAccessIssue]
+    )
+
+
+def to_distillation_config(
+    params: Params, parallelism: Parallelism, output: Path, use_cpu: bool, steps_per_epoch: int, validate: bool
+) -> Any:
+    from trl.trainer.distillation_config import DistillationConfig
+
+    return DistillationConfig(
+        **of_every_trainer(params, parallelism, output, use_cpu, steps_per_epoch, validate),
+        beta=params.constants.beta,  # pyright: ignore[reportAttributeAccessIssue]
+        temperature=params.constants.temperature,  # pyright: ignore[reportAttributeAccessIssue]
+        max_completion_length=params.constants.max_new_tokens,  # pyright: ignore[reportAttributeAccessIssue]
+    )
+
+
+def of_every_trainer(
+    params: Params, parallelism: Parallelism, output: Path, use_cpu: bool, steps_per_epoch: int, validate: bool
+) -> dict[str, Any]:
+    train, settings = params.train, params.profile
+    keep_best = validate and train.keep == "best"
+    return {
+        "output_dir": str(output),
+        "num_train_epochs": settings.num_epochs,
+        "per_device_train_batch_size": parallelism.rows_per_device,
+        "per_device_eval_batch_size": 1,  # so that the validation loss is a mean over rows, whatever the processes
+        "gradient_accumulation_steps": accumulation(params, parallelism),
+        "learning_rate": settings.learning_rate,
+        "lr_scheduler_type": settings.schedule,
+        "warmup_steps": train.warmup_share,  # below 1 it is a share of the steps
+        "weight_decay": train.weight_decay,
+        "max_grad_norm": train.max_grad_norm,
+        "seed": train.seed,
+        "bf16": settings.precision == "bfloat16",
+        "gradient_checkpointing": parallelism.checkpointing,
+        "use_liger_kernel": parallelism.liger,
+        "use_cpu": use_cpu,
+        "ddp_find_unused_parameters": False,
+        "logging_steps": 1,  # averaged in the metrics: the trainer's own mean forgets what came before a resume
+        "logging_nan_inf_filter": False,
+        "eval_strategy": "steps" if validate else "no",
+        "eval_steps": max(1, steps_per_epoch // train.evals_per_epoch),
+        "save_strategy": "best" if keep_best else "no",  # and by time, by a callback
+        "save_total_limit": 2,
+        "load_best_model_at_end": keep_best,
+        "metric_for_best_model": "eval_loss" if validate else None,
+        "greater_is_better": False,
+        "restore_callback_states_from_checkpoint": True,
+        "report_to": "none",
+        "disable_tqdm": False,
+        "trust_remote_code": False,
+    }
 
 
 def to_lora_config(params: Params) -> Any:

@@ -6,6 +6,8 @@ from typing import Any
 
 from stages.train.examples import IGNORED, Tokens
 
+CHOSEN, REJECTED = "ref_chosen_logps", "ref_rejected_logps"  # TRL's columns of what a reference model expects of pairs
+
 
 def write(path: Path, batches: Iterable[Sequence[tuple[int, Tokens]]], numbered: bool) -> int:
     """Write ids and labels of numbered examples as int32, a record batch for each batch; returns how many there are.
@@ -65,5 +67,6 @@ def with_filler(rows: Any, pad_id: int) -> Any:
     import datasets
 
     filler = {"input_ids": [pad_id], "labels": [IGNORED], "seq_lengths": [1], "example": [0]}
+    filler |= {"rejected_ids": [pad_id], "rejected_labels": [IGNORED], CHOSEN: 0.0, REJECTED: 0.0}
     one = datasets.Dataset.from_list([{name: filler[name] for name in rows.column_names}], features=rows.features)
     return datasets.concatenate_datasets([rows, one])

@@ -40,6 +40,26 @@ def load(params: Params, parallelism: Parallelism, student: str) -> Any:
         raise not_loaded(params, student, error) from None
 
 
+def load_teacher(params: Params, parallelism: Parallelism, student: str) -> Any:
+    """The teacher with its weights, in the precision of the training; it is not trained."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    assert params.teacher
+    of_teacher = params.model_copy(update={"base": params.teacher})
+    precision = getattr(torch, params.profile.precision)
+    try:
+        return AutoModelForCausalLM.from_pretrained(
+            params.teacher.model,
+            dtype=precision,
+            attn_implementation=parallelism.attention,
+            use_safetensors=True,
+            **source(of_teacher),
+        )
+    except OSError as error:
+        raise not_loaded(of_teacher, student, error) from None
+
+
 def source(params: Params) -> dict[str, Any]:
     """Of `from_pretrained`: a model of the hub is taken at its revision."""
     return {} if Path(params.base.model).exists() else {"revision": params.base.revision}

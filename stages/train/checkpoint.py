@@ -33,7 +33,9 @@ def decisive(params: Params, data: list[Path]) -> dict[str, dict[str, Any]]:
     """What decides the result, in four parts: values by name, files as SHA-256, code by its path in this folder."""
     sections = params.model_dump()
     return {
-        "parameters": {f"{section}.{name}": value for section in sections for name, value in sections[section].items()},
+        "parameters": {
+            f"{section}.{name}": value for section in sections for name, value in (sections[section] or {}).items()
+        },
         "data": {path.name: digest(path) for path in data},
         "versions": {package: version(package) for package in PACKAGES},
         "code": {path.relative_to(CODE).as_posix(): digest(path) for path in sorted(CODE.rglob("*.py"))},

@@ -16,6 +16,9 @@ State = dict[str, float]  # what an objective carries from step to step; part of
 # negatives: rows of data/selected/negatives.jsonl, learnt with a negative weight. logits: the teacher's probabilities.
 # memory: the student's own probabilities of the epoch before.
 Need = Literal["negatives", "logits", "memory"]
+# tokens: the tokens of targets (TRL's SFTTrainer). pairs: a chosen against a rejected reply (its DPOTrainer).
+# on_policy: the teacher's distribution at the student's own replies (its DistillationTrainer).
+Kind = Literal["tokens", "pairs", "on_policy"]
 
 
 class Constants(BaseModel):
@@ -45,9 +48,17 @@ class Validated(NamedTuple):
     labels_N: Any
 
 
+def loads_none(constants: Constants) -> bool:
+    """Training needs no weights of the teacher."""
+    return False
+
+
 @dataclass(frozen=True)
 class Objective:
-    """`losses` gives the loss of each learnt token, in nats; None is the cross entropy of the target's token."""
+    """`losses` gives the loss of each learnt token, in nats; None is the cross entropy of the target's token.
+
+    `losses` to `after_step` are of the kind `tokens`; those of other kinds are TRL's own.
+    """
 
     constants: type[Constants]
     losses: Callable[[Seen, Any, State], Any] | None = None
@@ -56,3 +67,5 @@ class Objective:
     after_step: Callable[[State, float, float, Any], State] | None = None  # from (state, mean loss, share done)
     loss_fault: Callable[[float, list[float], float], str | None] = jump  # of a step's finite loss after the last ones
     reload_fault: Callable[[Any, Any, str], str | None] = answers_otherwise  # completes "the student saved in ..."
+    kind: Kind = "tokens"
+    loads_teacher: Callable[[Any], bool] = loads_none  # whether, by its constants, it reads the teacher's weights

@@ -37,3 +37,21 @@ class Order(Sampler[int]):
     def __iter__(self) -> Iterator[int]:
         yield from epoch_order(self._num_rows, self._seed, self._epoch)
         yield from [self._num_rows] * self._filling
+
+
+class StepOrder(Order):
+    """The order of an epoch in whole steps, filled up with the epoch's first rows; each step's rows come once for each
+    of its passes, as TRL's on-policy trainer wants them."""
+
+    def __init__(self, num_rows: int, seed: int, batch_size: int, num_passes: int) -> None:
+        super().__init__(num_rows, seed, batch_size)
+        self._batch_size, self._num_passes = batch_size, num_passes
+
+    def __len__(self) -> int:
+        return super().__len__() * self._num_passes
+
+    def __iter__(self) -> Iterator[int]:
+        rows = epoch_order(self._num_rows, self._seed, self._epoch)
+        rows += rows[: self._filling]
+        for start in range(0, len(rows), self._batch_size):
+            yield from rows[start : start + self._batch_size] * self._num_passes

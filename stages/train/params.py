@@ -1,6 +1,5 @@
 """The parameters of a student's `train-*`."""
 
-from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -9,12 +8,11 @@ from pydantic import (
     ConfigDict,
     Field,
     SerializeAsAny,
-    ValidationError,
     create_model,
     model_validator,
 )
-from ruamel.yaml import YAML
 
+from stages.settings import params_yaml
 from stages.train.objective import Constants
 from stages.train.objectives.table import OBJECTIVES
 
@@ -79,16 +77,21 @@ class Base(Section):
     revision: str
 
 
+class Teacher(Base):
+    engine: str
+
+
 class Params(Section):
     train: Train
     constants: SerializeAsAny[Constants]  # of the objective that `train` names
     profile: Training
     base: Base
+    teacher: Teacher | None  # None where the objective loads none
 
 
 def load(student: str, profile_name: str | None = None) -> Params:
     """The parameters of one student under the selected profile, or under the one named."""
-    document = YAML(typ="safe").load(Path("params.yaml"))
+    document = params_yaml.read()
     name, section = profile_name or document["profile"], f"student-{student}"
     if student not in document["students"]:
         raise SystemExit(
@@ -109,22 +112,16 @@ def load(student: str, profile_name: str | None = None) -> Params:
         "constants": document["objectives"][objective],
         "profile": settings["train"],
         "base": {key: settings["base"][key] for key in Base.model_fields},
+        "teacher": {key: document["profiles"][name]["teacher"][key] for key in Teacher.model_fields},
     }
     where = {
         "constants": f"objectives.{objective}",
         "profile": f"profiles.{name}.{section}.train",
         "base": f"profiles.{name}.{section}.base",
+        "teacher": f"profiles.{name}.teacher",
     }
     of_objective = create_model("Bound", __base__=Params, constants=(OBJECTIVES[objective].constants, ...))
-    try:
-        return of_objective.model_validate(bound)
-    except ValidationError as error:
-        paths = [
-            ".".join([where.get(str(e["loc"][0]), str(e["loc"][0])), *map(str, e["loc"][1:])]) for e in error.errors()
-        ]
-        raise SystemExit(
-            "\n".join(
-                f"params.yaml: {path}: {e['msg']}, got {e['input']!r}"
-                for path, e in zip(paths, error.errors(), strict=True)
-            )
-        ) from None
+    params = params_yaml.validated(of_objective, bound, where)
+    if OBJECTIVES[objective].loads_teacher(params.constants):
+        return params
+    return params.model_copy(update={"teacher": None})

@@ -9,13 +9,22 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from stages.train import arrow, brought, examples, known, preflight
-from stages.train.examples import DATA, Tokens
+from stages.train import arrow, brought, examples, known, pairing, preflight
+from stages.train.examples import DATA, IGNORED, Tokens
+from stages.train.objective import Objective
 from stages.train.objectives.table import OBJECTIVES
 from stages.train.params import Params
 
 COUNTS = "counts.json"
 BATCH = 1_000  # rows in memory at once; enough for a tokenizer to keep all cores busy
+
+
+def sources(objective: Objective) -> list[Path]:
+    """The files that a training learns from."""
+    files = [DATA / "train.jsonl", DATA / "validation.jsonl"]
+    if objective.needs == "negatives" or objective.kind == "pairs":
+        files.append(DATA / "negatives.jsonl")
+    return [*files, known.FILE] if objective.needs == "logits" else files
 
 
 class Line(NamedTuple):
@@ -29,7 +38,14 @@ class Line(NamedTuple):
 def prepare(folder: Path, params: Params, tokenizer: Any, stop_ids: set[int], student: str) -> None:
     """Write train.arrow, validation.arrow, packed.arrow where rows are packed, what examples bring, and what was
     counted."""
-    counts, num_learnt = tokenise("train", folder, params, tokenizer, stop_ids, student)
+    if OBJECTIVES[params.train.objective].kind == "pairs":
+        counts = pairing.tokenise(folder, params, tokenizer, stop_ids, student)
+        num_learnt = counts["examples"] - counts["emptied"]
+    else:
+        counts, num_learnt = tokenise("train", folder, params, tokenizer, stop_ids, student)
+    if OBJECTIVES[params.train.objective].kind == "on_policy":
+        prompts = (labels.count(IGNORED) for labels in arrow.load(folder / "train.arrow")["labels"])
+        preflight.room_to_reply(prompts, params, student)
     validation, _ = tokenise("validation", folder, params, tokenizer, stop_ids, student)
     preflight.one_step(num_learnt, params, student)
     if params.profile.packing:
@@ -89,6 +105,8 @@ def lines(
         taught = known.stream(split, student) if objective.needs == "logits" and source == split else None
         done = 0
         for rows in examples.read_batches(DATA / f"{source}.jsonl", BATCH):
+            if objective.kind == "on_policy":
+                preflight.unweighed(rows, params, student)
             whole = preflight.tokens(rows, source, done + 1, tokenizer, student)
             preflight.loss_mask(whole, source, done + 1, stop_ids, student)
             done += len(rows)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.sampling.process_group import die_with_parent
-from stages.train import arguments, arrow, base, brought, examples, saved, start
+from stages.train import arguments, arrow, base, brought, examples, pairing, saved, start
 from stages.train.objective import Objective, Validated
 from stages.train.objectives.table import OBJECTIVES
 from stages.train.parallelism import Parallelism
@@ -27,24 +27,24 @@ def train(student: str, params: Params, parallelism: Parallelism, output: Path, 
 
     from stages.train import checkpoint
     from stages.train.lesson import KeepLesson
-    from stages.train.order import Order
     from stages.train.progress import StopOnBadLoss, Throughput, loss_on_bar
-    from stages.train.trainer import Trainer
 
     settings, train_params, objective = params.profile, params.train, OBJECTIVES[params.train.objective]
-    rows, validate = arrow.rows_to_learn(output, settings.packing), arrow.load(output / "validation.arrow")
+    rows, validate = rows_to_learn(objective, params, output), arrow.load(output / "validation.arrow")
     steps_per_epoch = -(-len(rows) // settings.batch_size)
     on_cpu, shared = not torch.cuda.is_available(), parallelism.num_processes > 1
-    rows_in_pass = parallelism.num_processes * parallelism.rows_per_device
     # before the model, because ZeRO-3 parts its weights while they load
-    args = arguments.to_sft_config(params, parallelism, output, on_cpu, steps_per_epoch, bool(validate))
+    args = arguments.to_config(objective.kind)(params, parallelism, output, on_cpu, steps_per_epoch, bool(validate))
     of_step = partial(lines_of_step, rows, params)
     brings = brought.read(output, "train")
     lesson, model = begin(objective, params, output, brings), base.load(params, parallelism, student)
-    trainer = Trainer(
+    trainer = to_trainer(
+        params,
+        parallelism,
+        student,
         lesson,
-        Order(len(rows), train_params.seed, rows_in_pass if shared else 1),
         brings,
+        len(rows),
         model=model,
         args=args,
         train_dataset=arrow.with_filler(rows, tokenizer.pad_token_id) if shared else rows,
@@ -77,6 +77,41 @@ def train(student: str, params: Params, parallelism: Parallelism, output: Path, 
     if trainer.accelerator.is_main_process:
         kept_best = train_params.keep == "best" and bool(validate)
         saved.write_report(output, trainer.state, validation_loss, kept_best, logits_TV)
+
+
+def rows_to_learn(objective: Objective, params: Params, output: Path) -> Any:
+    return pairing.load(output) if objective.kind == "pairs" else arrow.rows_to_learn(output, params.profile.packing)
+
+
+def to_trainer(
+    params: Params,
+    parallelism: Parallelism,
+    student: str,
+    lesson: Any,
+    brings: brought.Brought | None,
+    num_rows: int,
+    **settings: Any,
+) -> Any:
+    """TRL's of the objective's kind, with its rows in our order; `settings` are what it takes itself."""
+    from stages.train.order import Order, StepOrder
+
+    rows_in_pass = parallelism.num_processes * parallelism.rows_per_device
+    order = Order(num_rows, params.train.seed, rows_in_pass if parallelism.num_processes > 1 else 1)
+    match lesson.objective.kind:
+        case "pairs":
+            from stages.train.pairs import PairsTrainer
+
+            return PairsTrainer(order, **settings)
+        case "on_policy":
+            from stages.train.on_policy import OnPolicyTrainer
+
+            passes = arguments.accumulation(params, parallelism)
+            steps = StepOrder(num_rows, params.train.seed, params.profile.batch_size, passes)
+            return OnPolicyTrainer(steps, teacher_model=base.load_teacher(params, parallelism, student), **settings)
+        case _:
+            from stages.train.trainer import Trainer
+
+            return Trainer(lesson, order, brings, **settings)
 
 
 def begin(objective: Objective, params: Params, output: Path, brings: brought.Brought | None) -> Any:

@@ -113,6 +113,41 @@ def test_a_wrong_value_is_named_with_its_place(
         load()
 
 
+STAGES = "dataset, evaluate, filter, generate, logits, merge, objectives, predict, profile, profiles, prompts, read, "
+OF_PROFILE = "max_tokens, prompts, roles, student-70b, student-8b, teacher"
+
+
+@pytest.mark.parametrize(
+    ("override", "place", "known"),
+    [
+        ("+generat.seed=1", "generat", STAGES),
+        ("+profiles.laptop.studnt-8b.train=1", "profiles.laptop.studnt-8b", OF_PROFILE),
+        ("+profiles.llama.max_token=1", "profiles.llama.max_token", OF_PROFILE),
+    ],
+)
+@pytest.mark.parametrize(
+    "load",
+    [
+        prompts.load,
+        generate.load,
+        filter.load,
+        lambda: score.load("judge", judge.Settings),
+        lambda: train.load("8b"),
+        lambda: predict.load("8b"),
+        evaluate.load,
+    ],
+    ids=["prompts", "generate", "filter", "score", "train", "predict", "evaluate"],
+)
+def test_a_key_that_nothing_reads_is_named_by_every_stage_that_reads_a_profile(
+    override: str, place: str, known: str, load: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy_settings(tmp_path, override)
+    monkeypatch.chdir(tmp_path)
+    message = f"params.yaml: {place}: got a key that no stage of dvc.yaml reads, wanted one of {known}"
+    with pytest.raises(SystemExit, match=message):
+        load()
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [

@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 from stages.filter.measures import measure
 from stages.filter.params import Filter, Params
 from stages.filter.reading import read_batch
-from stages.filter.rules import apply_rules
+from stages.filter.rules import apply_row_rules
 from tests.architecture.closure import ROOT
 
 PLAIN = [{"role": "system", "content": "plain"}, {"role": "user", "content": "12 + 7?"}]
@@ -64,4 +64,4 @@ def params(tmp_path: Path, *overrides: str, completion_format: str = "####") -> 
 def with_rules(params: Params, *rows: dict[str, Any]) -> pl.DataFrame:
     """Each of `rows` is what differs from ROW."""
     batch = pl.DataFrame([ROW | row for row in rows], schema_overrides=SCHEMA).with_row_index("row")
-    return apply_rules(measure(read_batch(batch, params), params), params)
+    return apply_row_rules(measure(read_batch(batch, params), params), params)

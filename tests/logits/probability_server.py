@@ -1,19 +1,18 @@
-"""A real HTTP server on loopback that tells the probabilities of a prompt's tokens, as vLLM's does, from a laptop model.
+"""A server that tells the probabilities of a prompt's tokens, as vLLM's does, from a laptop model.
 
 Its first answer is a refusal that passes, and later ones overtake earlier ones.
 """
 
-import json
 import math
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 
+from tests.http_server import serving
 from tests.logits.teaching import model
 
 LOCK = threading.Lock()
@@ -40,46 +39,20 @@ def telling(**changed: Any) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     asked: list[dict[str, Any]] = []
     status, dies = changed.pop("status", 200), changed.pop("dies", math.inf)
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    def answer(body: dict[str, Any]) -> tuple[int, dict[str, Any]] | None:
+        with LOCK:
+            body["answered"] = bool(asked) and sum(other["answered"] for other in asked) < dies
+            asked.append(body)
+        if body is asked[0]:
+            return 503, {"error": {"message": "starting"}}
+        if not body["answered"]:
+            return None
+        if status != 200:
+            return status, {"error": {"message": f"as told to {body['key']}"}}
+        time.sleep(0.05 if len(asked) % 2 else 0)
+        told = {"prompt_logprobs": prompt_logprobs(body["prompt"], body["prompt_logprobs"])} | changed
+        choice = {"index": 0, "text": "x", "finish_reason": "length", "prompt_logprobs": told["prompt_logprobs"]}
+        return 200, {"model": told.get("model", body["model"]), "choices": [choice]}
 
-        def handle(self) -> None:
-            with suppress(ConnectionError):  # a stage that stops hangs up
-                super().handle()
-
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            one = {"path": self.path, "key": self.headers["Authorization"], **body}
-            with LOCK:
-                one["answered"] = bool(asked) and sum(other["answered"] for other in asked) < dies
-                asked.append(one)
-            if one is asked[0]:
-                return self.answer(503, {"error": {"message": "starting"}})
-            if not one["answered"]:
-                self.close_connection = True
-                return None
-            if status != 200:
-                return self.answer(status, {"error": {"message": f"as told to {self.headers['Authorization']}"}})
-            time.sleep(0.05 if len(asked) % 2 else 0)
-            told = {"prompt_logprobs": prompt_logprobs(body["prompt"], body["prompt_logprobs"])} | changed
-            choice = {"index": 0, "text": "x", "finish_reason": "length", "prompt_logprobs": told["prompt_logprobs"]}
-            return self.answer(200, {"model": told.get("model", body["model"]), "choices": [choice]})
-
-        def answer(self, status: int, body: dict[str, Any]) -> None:
-            content = json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/v1", asked
-    finally:
-        server.shutdown()
-        server.server_close()
+    with serving(answer) as address:
+        yield address, asked

@@ -35,7 +35,8 @@ def make(
 ) -> Path:
     """The folder with params.yaml changed, and with a parallelism where one is asked for."""
     shutil.copytree(BASE, folder / "data/laptop/models/base-8b")
-    shutil.copy(ROOT / "params.yaml", folder)
+    for name in ("params.yaml", "dvc.yaml"):
+        shutil.copy(ROOT / name, folder)
     apply_overrides(str(folder / "params.yaml"), list(overrides))
     (folder / "data/selected").mkdir(parents=True)
     for split, some in (("train", rows), ("validation", validation)):

@@ -1,6 +1,7 @@
 """Trainings towards every objective, on a few rows: each learns, resumes with the same bytes, and its limits are exact."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tests.architecture.closure import ROOT
 from tests.train.place import examples, make, run, train_here
 from tests.train.test_processes import assert_same, kill_at_step
 
+TEACHER = ROOT / "data/laptop/models/teacher"
 ROWS = [{"id": f"q{number}", "sample": 0, **row} for number, row in enumerate(examples(36))]
 TRAIN, VALIDATION = ROWS[:32], ROWS[32:]
 EPOCHS = "profiles.laptop.student-8b.train.num_epochs=2"
@@ -26,10 +28,9 @@ TWO: Any = {"num_processes": 2, "rows_per_device": 4}
 
 def taught(rows: list[dict[str, Any]], split: str) -> list[TopK]:
     """By the laptop's teacher: the 8 most probable tokens at each that is learnt."""
-    folder = ROOT / "data/laptop/models/teacher"
-    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    model: Any = AutoModelForCausalLM.from_pretrained(TEACHER, dtype=torch.float32)
     found = []
-    for row, example in zip(rows, tokenize(rows, AutoTokenizer.from_pretrained(folder)), strict=True):
+    for row, example in zip(rows, tokenize(rows, AutoTokenizer.from_pretrained(TEACHER)), strict=True):
         learnt = torch.tensor(example.labels[1:]) != IGNORED
         with torch.no_grad():
             logits_TV = model(input_ids=torch.tensor([example.input_ids])).logits[0, :-1][learnt]
@@ -60,6 +61,7 @@ def place(
     **parallelism: Any,
 ) -> Path:
     make(folder, rows, VALIDATION, f"train.objective={objective}", EPOCHS, *overrides, **parallelism)
+    shutil.copytree(TEACHER, folder / "data/laptop/models/teacher")
     (folder / "data/selected/negatives.jsonl").write_text(lines(negatives))
     if known:
         (folder / "data/logits").mkdir(parents=True)
@@ -140,14 +142,15 @@ def test_a_memory_is_kept_by_one_process_only(tmp_path: Path) -> None:
     assert "own_earlier remembers what one process saw" in printed
 
 
-# one of each kind: negatives, probabilities, a state, one that begins with validation, a memory
-KINDS = ("redi", "jensen_shannon", "taid", "first", "own_earlier")
+# one of each kind: negatives, probabilities, a state, one that begins with validation, a memory, pairs, own replies
+KINDS = ("redi", "jensen_shannon", "taid", "first", "own_earlier", "dpo", "on_policy")
+NUM_NEGATIVES = dict.fromkeys(KINDS, 0) | {"redi": 8, "dpo": 30}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", KINDS)
 def test_a_killed_training_goes_on_and_ends_with_the_same_bytes(name: str, known: Path, tmp_path: Path) -> None:
-    negatives = [wrong(row) for row in TRAIN[:8]] if name == "redi" else []
+    negatives = [wrong(row) for row in TRAIN[: NUM_NEGATIVES[name]]]
     whole = trained(place(tmp_path / "whole", name, negatives=negatives, known=known))
     folder = place(tmp_path / "killed", name, negatives=negatives, known=known)
     kill_at_step(folder, 3)

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from transformers import AutoTokenizer
 
-from stages.train import arrow, prepare
-from stages.train.examples import tokenize
+from stages.train import arrow, known, prepare
+from stages.train.examples import DATA, tokenize
+from stages.train.objectives.table import OBJECTIVES
 from stages.train.params import load
 from tests.train.place import BASE, examples, make
 
@@ -108,3 +109,11 @@ def test_too_few_rows_are_refused_when_they_are_packed(prepared: Prepared) -> No
 def test_no_examples_are_refused(prepared: Prepared) -> None:
     with pytest.raises(SystemExit, match="train-8b: got 0 packed rows"):
         prepared([], [], f"{LAPTOP}.packing=true")
+
+
+def test_what_decides_a_training_is_what_its_objective_reads() -> None:
+    of_every = [DATA / "train.jsonl", DATA / "validation.jsonl"]
+    assert prepare.sources(OBJECTIVES["plain"]) == prepare.sources(OBJECTIVES["on_policy"]) == of_every
+    for name in ("redi", "dpo"):
+        assert prepare.sources(OBJECTIVES[name]) == [*of_every, DATA / "negatives.jsonl"]
+    assert prepare.sources(OBJECTIVES["taid"]) == [*of_every, known.FILE]

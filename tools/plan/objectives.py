@@ -12,8 +12,6 @@ from stages.train.params import Params
 from tools.plan import shapes
 from tools.plan.shapes import Shape
 
-PAIRS = ("dpo",)  # a row is two sequences, a chosen and a rejected reply; the reference's probabilities come with it
-ON_POLICY = ("on_policy",)  # the student replies in the training itself, and the teacher's weights read what it says
 MEMORY_BYTES = 12  # of one remembered token: its id in 64 bits, its log-probability in 32 (stages/train/memory.py)
 ROWS = 1_000_000  # that memory, disk and cost are told of
 
@@ -38,14 +36,14 @@ class Teacher(NamedTuple):
 
 def held(params: Params, teacher: Teacher) -> Held:
     name = params.train.objective
-    of_teacher = shapes.find(teacher.model) if name in ON_POLICY else None
-    return of_objective(name, OBJECTIVES[name], params.constants, of_teacher)
+    of_teacher = shapes.find(teacher.model) if OBJECTIVES[name].kind == "on_policy" else None
+    return of_objective(OBJECTIVES[name], params.constants, of_teacher)
 
 
-def of_objective(name: str, objective: Objective, constants: Any, teacher: Shape | None) -> Held:
+def of_objective(objective: Objective, constants: Any, teacher: Shape | None) -> Held:
     return Held(
         objective.losses is not None,
-        2 if name in PAIRS else 1,
+        2 if objective.kind == "pairs" else 1,  # a chosen and a rejected reply; the reference was asked before
         teacher,
         constants.top_k if objective.needs == "memory" else 0,
     )

@@ -3,10 +3,12 @@
 from stages.train.objective import Objective
 from stages.train.objectives import (
     clipped_kl,
+    dpo,
     first,
     forward_kl,
     gold_where_unsure,
     jensen_shannon,
+    on_policy,
     own_earlier,
     plain,
     redi,
@@ -27,4 +29,6 @@ OBJECTIVES: dict[str, Objective] = {
     "gold_where_unsure": gold_where_unsure.OBJECTIVE,
     "own_earlier": own_earlier.OBJECTIVE,
     "clipped_kl": clipped_kl.OBJECTIVE,
+    "dpo": dpo.OBJECTIVE,
+    "on_policy": on_policy.OBJECTIVE,
 }

@@ -100,8 +100,8 @@ def test_which_objectives_hold_what() -> None:
     assert found["plain"] == found["redi"] == PLAIN
     assert found["forward_kl"] == found["taid"] == found["gold_where_unsure"] == Held(whole_logits=True)
     assert found["own_earlier"] == Held(whole_logits=True, remembered=8)
-    assert of_objective("dpo", OBJECTIVES["plain"], None, None) == Held(sequences=2)
-    assert of_objective("on_policy", OBJECTIVES["plain"], None, LLAMA) == Held(teacher=LLAMA)
+    assert of_objective(OBJECTIVES["plain"], None, None) == Held(sequences=2)
+    assert of_objective(OBJECTIVES["plain"], None, LLAMA) == Held(teacher=LLAMA)
 
 
 def test_a_pair_is_two_sequences_in_a_pass(settings: Training) -> None:
