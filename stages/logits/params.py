@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 
 from stages.sampling.limits import Limits
-from stages.sampling.role import Role, Words, find
+from stages.sampling.role import Role, Words, find, sections
 
 ENGINES = ("transformers", "vllm", "openai")
 
@@ -44,7 +44,7 @@ def load() -> Params:
     place = f"profiles.{document['profile']}"
     bound: dict[str, Any] = {name: document[name] for name in ("logits", "sampling")}
     where, is_on = {"students": place, "teachers": place}, bool(document["logits"].get("top_k"))
-    known = {"teacher": ("teacher",), **{name: ("roles", name) for name in profile["roles"]}}
+    known = sections(profile, document["students"])
     named = str(document["logits"].get("teachers", "")).split() if is_on else []
     for name in named:
         if name not in known or named.count(name) > 1:

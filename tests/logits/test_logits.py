@@ -187,7 +187,8 @@ def test_a_student_of_other_tokens_is_refused_before_weights_load(change: Any, m
         (
             [],
             {"top_k": 1, "teachers": "judge"},
-            "params.yaml: logits.teachers: got 'judge', wanted one or more, each once, of teacher: the profile laptop",
+            "params.yaml: logits.teachers: got 'judge', wanted one or more, each once, of teacher, base-8b, "
+            "base-70b: the profile laptop",
         ),
         (
             ["profiles.laptop.teacher.engine=ray-vllm"],

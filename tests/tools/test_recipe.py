@@ -1,5 +1,6 @@
 """Recipes: every one fits params.yaml, and what it sets reaches `dvc exp run` whole."""
 
+import importlib
 import shutil
 import subprocess
 from pathlib import Path
@@ -9,7 +10,19 @@ import pytest
 from dvc.utils.hydra import apply_overrides
 from ruamel.yaml import YAML
 
+from stages.evaluate import params as evaluate
+from stages.filter import params as filter
+from stages.generate import params as generate
+from stages.logits import params as logits
+from stages.merge import params as merge
+from stages.predict import params as predict
+from stages.prompts import params as prompts
+from stages.score import params as score
+from stages.score.params import COLUMNS
+from stages.select import params as select
+from stages.train import params as train
 from tests.architecture.closure import ROOT
+from tests.settings import copy_settings
 from tests.smoke.conftest import ENVIRONMENT
 from tools import recipe
 
@@ -45,6 +58,20 @@ def test_every_recipe_sets_what_it_says_and_tells_its_paper(path: Path, folder: 
     for keys, value in recipe.leaves(YAML(typ="safe").load(path)):
         assert after[tuple(before["profile"] if key == "${profile}" else key for key in keys)] == value
     assert len(dict(recipe.leaves(before)).items() ^ after.items()) > 0
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=[path.stem for path in RECIPES])
+def test_every_stage_takes_what_a_recipe_sets(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    document = YAML(typ="safe").load(ROOT / "params.yaml")
+    copy_settings(tmp_path, *recipe.settings(path, document)[1::2])
+    monkeypatch.chdir(tmp_path)
+    for stage in (prompts, generate, filter, select, logits, merge, evaluate):
+        stage.load()
+    for student in document["students"]:
+        train.load(student)
+        predict.load(student)
+    for column in COLUMNS.glob("[!_]*.py"):
+        score.load(column.stem, importlib.import_module(f"stages.score.columns.{column.stem}").Settings)
 
 
 def test_every_kind_of_value_comes_back(folder: Path) -> None:
