@@ -53,14 +53,25 @@ def asked(column: str, key: str, name: str) -> Role | None:
 
 
 def loadable(column: str, key: str, name: str) -> Role | None:
-    """Such a role, whose model can be loaded here: an endpoint does not tell how likely a given text is."""
+    """Such a role, whose model can be loaded here: an endpoint tells neither how likely a given text is nor how a
+    model would learn it."""
     role = asked(column, key, name)
     if role and role.engine == "openai":
         raise SystemExit(
             f"params.yaml: score.{column}.{key}: got {name}, whose engine is openai, wanted a model that can be "
-            f"loaded here, as an endpoint does not tell how likely a given text is; name another role"
+            f"loaded here, as an endpoint tells neither how likely a given text is nor how it is learnt; "
+            f"name another role"
         )
     return role
+
+
+def check_pinned(column: str, name: str, revision: str) -> None:
+    """Raise unless `score.<column>` names a model of which the revision is known, and that is the one in its folder."""
+    if not revision and not Path(name).exists():
+        raise SystemExit(
+            f"params.yaml: score.{column}.revision: got '', wanted the hub commit of {name}, so that it cannot change"
+        )
+    check(name, revision)
 
 
 def limits() -> Limits:

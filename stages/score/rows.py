@@ -12,7 +12,8 @@ PATH = Path("data/filtered/rows.parquet")
 
 
 class Row(NamedTuple):
-    """Of stages/rows/row.py: which row it is, what a student is asked, and what it would learn to reply."""
+    """Of stages/rows/row.py: which row it is, what a student is asked, what it would learn to reply, and whether it is
+    held out."""
 
     id: str
     style: str
@@ -21,6 +22,7 @@ class Row(NamedTuple):
     task: str
     messages: list[dict[str, str]]
     target: str
+    is_validation: bool
 
 
 def stream_rows() -> Iterator[Row]:

@@ -16,6 +16,11 @@ def jump(loss: float, before: list[float], max_jump: float) -> str | None:
     return None
 
 
+def doubled(loss: float, before: list[float], max_jump: float) -> str | None:
+    """A jump of a loss that is in no nats, so that it has to double too."""
+    return jump(loss, before, max_jump) if before and loss > 2 * statistics.median(before) else None
+
+
 def answers_otherwise(expected_TV: Any, found_TV: Any, precision: str) -> str | None:
     """Next-token distributions that are further apart than rounding to the precision makes them; logits in float32."""
     apart, limit = divergence(expected_TV, found_TV), MAX_DIVERGENCE[precision]

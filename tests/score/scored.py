@@ -14,15 +14,15 @@ MODELS = ROOT / "data/laptop/models"
 CARDS = "Zoe has 12 cards. She finds 7 more. How many cards does Zoe have now?"
 
 
-def row(id: str, user: str, target: str, sample: int = 0, task: str = "math") -> Row:
+def row(id: str, user: str, target: str, sample: int = 0, task: str = "math", held_out: bool = False) -> Row:
     messages = [{"role": "system", "content": "Give the answer after ####."}, {"role": "user", "content": user}]
-    return Row(id, "cot", sample, "train", task, messages, target)
+    return Row(id, "cot", sample, "train", task, messages, target, held_out)
 
 
 ROWS = [
     row("p1", CARDS, "12 + 7 = 19. #### 19"),
     row("p1", CARDS, "12 + 7 = 20. #### 20", 1),
-    row("p2", "Ivy has 2 shells. How many?", "2. #### 2"),
+    row("p2", "Ivy has 2 shells. How many?", "2. #### 2", held_out=True),
 ]
 
 
@@ -36,3 +36,25 @@ def write_filtered(path: Path) -> None:
     ]
     with writing(path, columns) as write:
         write(pl.DataFrame(rows, schema=columns))
+
+
+def save_reward_model(folder: Path) -> Path:
+    """A tiny classifier of random weights with one label, and the laptop's tokenizer."""
+    import torch
+    from transformers import AutoTokenizer, LlamaConfig, LlamaForSequenceClassification
+
+    tokenizer = AutoTokenizer.from_pretrained(MODELS / "base-8b")
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        max_position_embeddings=256,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    config.num_labels = 1
+    torch.manual_seed(1)
+    LlamaForSequenceClassification(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,12 +16,13 @@ from stages.rows.parquet import count_rows, read_rows, scores_in
 from stages.rows.row import KEY
 from stages.score.params import COLUMNS
 from tests.architecture.closure import ROOT
-from tests.score.judge_server import judging
-from tests.score.scored import MODELS, ROWS, write_filtered
+from tests.score.chat_server import grade, recover, serving
+from tests.score.scored import MODELS, ROWS, save_reward_model, write_filtered
 from tests.settings import copy_settings
 
 ENDPOINT = ["profiles.laptop.teacher.engine=openai", "profiles.laptop.teacher.model=org/teacher"]
 JUDGE = [*ENDPOINT, "score.judge.by=teacher"]
+CYCLE = [*ENDPOINT, "score.cycle.by=teacher"]
 ENCODER = [
     "score.embedding.model=data/laptop/models/base-8b",
     f"score.embedding.revision='{digest(MODELS / 'base-8b')}'",
@@ -29,6 +31,11 @@ NUMBERS = {
     "judge": ["s_judge"],
     "likelihood teacher": ["s_nll_teacher", "s_nll_sum_teacher", "s_entropy_teacher"],
     "embedding": ["s_vector"],
+    "reward": ["s_reward"],
+    "cycle": ["s_cycle"],
+    "gradient": ["s_gradient"],
+    "space": ["s_nearest", "s_knn", "s_topic"],
+    "shape": ["s_steps", "s_repetition", "s_vote_entropy"],
 }
 
 
@@ -71,7 +78,7 @@ def test_every_column_is_here() -> None:
 @pytest.mark.parametrize("column", NUMBERS)
 def test_a_column_that_is_off_names_its_numbers_has_no_rows_and_asks_nobody(column: str, tmp_path: Path) -> None:
     folder = make(tmp_path)
-    heavy = "{'torch', 'transformers', 'tokenizers', 'huggingface_hub', 'aiohttp'}"
+    heavy = "{'torch', 'transformers', 'tokenizers', 'huggingface_hub', 'aiohttp', 'sklearn', 'peft'}"
     module, *arguments = column.split()
     code = "import runpy, sys; sys.argv[1:] = {}; runpy.run_module('stages.score.columns.{}', run_name='__main__'); print({} & sys.modules.keys())"
     done = subprocess.run(
@@ -93,7 +100,7 @@ def test_a_column_that_is_off_names_its_numbers_has_no_rows_and_asks_nobody(colu
 
 def test_a_judge_is_asked_once_for_each_row_that_passes(tmp_path: Path) -> None:
     folder = make(tmp_path, *JUDGE)
-    with judging() as (address, asked):
+    with serving(grade) as (address, asked):
         first = run(folder, "judge", address=address)
         assert first.returncode == 0, first.stderr
         wrote = (folder / "data/scores/judge.parquet").read_bytes()
@@ -114,7 +121,7 @@ def test_a_judge_may_be_a_role_of_its_own(tmp_path: Path) -> None:
         "{engine: openai, model: org/judge, revision: '1', precision: auto, prompt_price: 1.0, completion_price: 2.0}"
     )
     folder = make(tmp_path, f"+profiles.laptop.roles.judge={role}", "score.judge.by=judge")
-    with judging() as (address, asked):
+    with serving(grade) as (address, asked):
         done = run(folder, "judge", "--dry-run", address=address)
     assert done.stderr.startswith("org/judge: 3 requests, 0 in the ledger, 3 to ask: about "), done.stderr
     assert asked == []
@@ -122,11 +129,36 @@ def test_a_judge_may_be_a_role_of_its_own(tmp_path: Path) -> None:
 
 def test_a_dry_run_tells_the_requests_and_asks_nothing(tmp_path: Path) -> None:
     folder = make(tmp_path, *JUDGE)
-    with judging() as (address, asked):
+    with serving(grade) as (address, asked):
         done = run(folder, "judge", "--dry-run", address=address)
     assert done.returncode == 0, done.stderr
     assert done.stderr.startswith("org/teacher: 3 requests, 0 in the ledger, 3 to ask: about ")
     assert "at most 1,536 completion tokens" in done.stderr
+    assert (asked, (folder / "data/scores").exists()) == ([], False)
+
+
+def test_the_question_is_recovered_once_for_each_row_that_passes(tmp_path: Path) -> None:
+    folder = make(tmp_path, *CYCLE)
+    with serving(recover) as (address, asked):
+        first = run(folder, "cycle", address=address)
+        assert first.returncode == 0, first.stderr
+        again = run(folder, "cycle", address=address)
+    assert again.returncode == 0, again.stderr
+    assert len(asked) == 3
+    assert "3 requests, 3 in the ledger, 0 to ask" in again.stderr
+    assert all("How many" not in message["content"] for body in asked for message in body["messages"])
+    # CARDS has 15 words and what is recovered 13, of which 9 are common: how many cards cards has zoe 12 finds more
+    assert numbers(folder, "cycle") == [(0.6429,), (0.6429,), (0.0,)]
+    told = report(folder, "cycle")
+    assert (told["recovered"], told["cut_off"], told["unanswered"]) == (3, 0, 0)
+
+
+def test_a_dry_run_of_cycle_tells_the_requests_and_asks_nothing(tmp_path: Path) -> None:
+    folder = make(tmp_path, *CYCLE)
+    with serving(recover) as (address, asked):
+        done = run(folder, "cycle", "--dry-run", address=address)
+    assert done.stderr.startswith("org/teacher: 3 requests, 0 in the ledger, 3 to ask: about "), done.stderr
+    assert "at most 768 completion tokens" in done.stderr
     assert (asked, (folder / "data/scores").exists()) == ([], False)
 
 
@@ -150,11 +182,72 @@ def test_an_encoder_gives_vectors_and_says_which_is_whose(tmp_path: Path) -> Non
     assert numbers(folder, "embedding") == [(0.0,), (1.0,), (2.0,)]
 
 
+def test_a_reward_model_gives_rewards(tmp_path: Path) -> None:
+    reward = save_reward_model(tmp_path / "reward")
+    folder = make(tmp_path, "score.reward.model=reward", f"score.reward.revision='{digest(reward)}'")
+    done = run(folder, "reward")
+    assert done.returncode == 0, done.stderr
+    assert all(value == round(value, 4) != 0 for (value,) in numbers(folder, "reward"))
+    assert report(folder, "reward")["too_long"] == 0
+
+
+ESTIMATE = (
+    r"gradient: data/laptop/models/base-8b: 3 rows, 1 of them held out to compare with, about \d\d\d tokens: "
+    r"3 forward and backward passes, a row each, of which 1,024 numbers are kept"
+)
+
+
+def test_a_gradient_is_compared_with_those_of_the_rows_held_out(tmp_path: Path) -> None:
+    folder = make(tmp_path, "score.gradient.under=base-8b")
+    done = run(folder, "gradient")
+    assert done.returncode == 0, done.stderr
+    assert re.search(ESTIMATE, done.stderr), done.stderr
+    # the third row is the only one held out; the others are alike, and of another question
+    (first,), (second,), (held_out,) = numbers(folder, "gradient")
+    assert held_out == 1.0
+    assert -1 < first < 1
+    assert -1 < second < 1
+    assert report(folder, "gradient")["too_long"] == 0
+
+
+def test_a_dry_run_of_gradient_tells_the_passes_and_loads_no_model(tmp_path: Path) -> None:
+    folder = make(tmp_path, "score.gradient.under=base-8b")
+    done = run(folder, "gradient", "--dry-run")
+    assert (done.returncode, (folder / "data/scores").exists()) == (0, False)
+    assert re.search(ESTIMATE, done.stderr), done.stderr
+    assert "Loading weights" not in done.stderr
+
+
+def test_neighbours_are_found_by_the_embeddings(tmp_path: Path) -> None:
+    folder = make(tmp_path, *ENCODER, "score.space.topics=2", "score.space.neighbour=2")
+    assert run(folder, "embedding").returncode == 0
+    done = run(folder, "space")
+    assert done.returncode == 0, done.stderr
+    vectors = np.load(folder / "data/scores/embeddings.npy")
+    cosines = vectors @ vectors.T
+    # rows 0 and 1 answer the same question
+    wanted = [(cosines[0, 1], cosines[0, 2]), (cosines[0, 1], cosines[1, 2]), sorted(cosines[2, :2], reverse=True)]
+    found = numbers(folder, "space")
+    assert [values[:2] for values in found] == [pytest.approx((1 - a, 1 - b), abs=6e-5) for a, b in wanted]
+    assert found[0][2] == found[1][2] != found[2][2]
+
+
+def test_shape_is_counted_without_a_model(tmp_path: Path) -> None:
+    folder = make(tmp_path, "score.shape.measure=true")
+    done = run(folder, "shape")
+    assert done.returncode == 0, done.stderr
+    assert numbers(folder, "shape") == [(0.0, 0.0, None)] * 3  # the rows have no reasoning of their own and no votes
+    assert report(folder, "shape")["repetition"] == {"measured": 3, "mean": 0.0, "p5": 0.0, "p50": 0.0, "p95": 0.0}
+
+
 BAD = {
     ("judge", "score.judge.by=gpt"): "params.yaml: score.judge.by: got 'gpt', wanted none or a role of the profile "
     "laptop: teacher, base-8b, base-70b",
     ("judge", "score.judge.max_tokens=0"): "params.yaml: score.judge.max_tokens: Input should be greater than 0, got 0",
-    ("judge", "+score.jugde=none"): "params.yaml: score.jugde: got a column that nobody knows, wanted embedding, judge",
+    (
+        "judge",
+        "+score.jugde=none",
+    ): "params.yaml: score.jugde: got a column that nobody knows, wanted cycle, embedding, ",
     ("judge", "+score.judge.model=x"): "params.yaml: score.judge.model: Extra inputs are not permitted, got 'x'",
     ("judge", "~score.judge.by"): "params.yaml: score.judge.by: Field required, got ",
     ("judge", "~score.judge"): "params.yaml: score.judge: Input should be a valid dictionary or instance of Settings",
@@ -166,6 +259,11 @@ BAD = {
         "likelihood teacher",
         ";".join([*ENDPOINT, "score.likelihood.teacher=teacher"]),
     ): "params.yaml: score.likelihood.teacher: got teacher, whose engine is openai, wanted a model that can be loaded here",
+    (
+        "space",
+        "score.space.topics=2",
+    ): "params.yaml: score.space.topics: got 2 and no embeddings, wanted an encoder in ",
+    ("shape", "score.shape.measure=2"): "params.yaml: score.shape.measure: Input should be a valid boolean, ",
     (
         "embedding",
         "score.embedding.model=org/encoder",
@@ -184,8 +282,10 @@ BAD = {
 @pytest.mark.parametrize(("column", "overrides"), BAD)
 def test_a_wrong_value_gives_one_clear_error(column: str, overrides: str, tmp_path: Path) -> None:
     folder = make(tmp_path, *overrides.split(";"))
+    if column == "space":  # which reads what the embedding's column writes, off here
+        assert run(folder, "embedding").returncode == 0
     done = run(folder, column)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(BAD[column, overrides]), done.stderr
     assert "Traceback" not in done.stderr
-    assert not (folder / "data/scores").exists()
+    assert not (folder / f"data/scores/{column.replace(' ', '-')}.parquet").exists()

@@ -10,8 +10,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from stages.models.passes import load
 from stages.sampling.request import Model
 from stages.score.column import Numbers
-from stages.score.columns.likelihood import of_batch, to_numbers, tokenize
+from stages.score.columns.likelihood import of_batch, to_numbers
 from stages.score.rows import Row
+from stages.score.tokens import tokenize
 from tests.architecture.closure import ROOT
 from tests.score.scored import CARDS, MODELS, ROWS, row
 
@@ -46,7 +47,7 @@ def test_it_is_the_loss_of_the_target_given_the_plain_prompt() -> None:
 
 def test_it_does_not_depend_on_the_batch() -> None:
     tokenizer, model = load(AutoModelForCausalLM, BASE.name, BASE.revision, BASE.precision)
-    rows = [tokenize(one, tokenizer) for one in problems(8)]
+    rows = [tokenize(one, tokenizer, "likelihood") for one in problems(8)]
     assert len({len(row.ids) for row in rows}) > 4
     alone = [of_batch([row], model, tokenizer.pad_token_id)[0] for row in rows]
     for one, other in zip(of_batch(rows, model, tokenizer.pad_token_id), alone, strict=True):
@@ -70,4 +71,4 @@ def test_a_template_that_words_the_prompt_otherwise_is_an_error() -> None:
     with pytest.raises(
         SystemExit, match=r"prompt p1: got a chat template that words the prompt as '<think>', and with an answer as '1"
     ):
-        tokenize(ROWS[0]._replace(target="19"), tokenizer)
+        tokenize(ROWS[0]._replace(target="19"), tokenizer, "likelihood")

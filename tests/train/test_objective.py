@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from stages.train import objectives
-from stages.train.health import answers_otherwise, divergence, jump
+from stages.train.health import answers_otherwise, divergence, doubled, jump
 from stages.train.objectives.table import OBJECTIVES
 
 
@@ -21,6 +21,12 @@ def test_a_jump_over_the_median_is_a_fault_and_a_fall_is_not() -> None:
     assert jump(3.2, before, 2.0) == "the loss jumped to 3.200, from a median of 1.100 over 5 steps"
     assert jump(0.0, before, 2.0) is None
     assert jump(9.0, [], 2.0) is None, "the first loss is high"
+
+
+def test_a_loss_in_no_nats_must_double_too() -> None:
+    assert doubled(21.9, [19.0, 19.7, 20.0], 2.0) is None
+    assert doubled(41.0, [19.0, 19.7, 20.0], 2.0) == "the loss jumped to 41.000, from a median of 19.700 over 3 steps"
+    assert doubled(0.5, [0.1], 2.0) is None
 
 
 @pytest.mark.parametrize(("precision", "limit"), [("float32", 1e-5), ("bfloat16", 5e-3)])

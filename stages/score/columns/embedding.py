@@ -12,11 +12,10 @@ from pydantic import Field
 from tqdm import tqdm
 
 from stages.models import passes
-from stages.models.local import check
 from stages.models.passes import in_batches
 from stages.sampling.process_group import die_with_parent
 from stages.score.column import OUT, write_off, write_scores
-from stages.score.params import NONE, Section, load
+from stages.score.params import NONE, Section, check_pinned, load
 from stages.score.rows import Row, count_passed, question, stream_rows
 
 VECTORS = OUT / "embeddings.npy"
@@ -35,12 +34,7 @@ def main() -> None:
         write_off("embedding", ["vector"])
         write_no_embeddings(VECTORS)
         return
-    if not settings.revision and not Path(settings.model).exists():
-        raise SystemExit(
-            f"params.yaml: score.embedding.revision: got '', wanted the hub commit of {settings.model}, so that it "
-            f"cannot change"
-        )
-    check(settings.model, settings.revision)
+    check_pinned("embedding", settings.model, settings.revision)
     count = count_passed()
     OUT.mkdir(parents=True, exist_ok=True)
     write_embeddings(VECTORS, stream_rows(), count, settings.model, settings.revision, settings.batch_size)

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from pydantic import Field
 from tqdm import tqdm
 
-from stages.models import learnt, passes
+from stages.models import passes
 from stages.models.learnt import Tokens
 from stages.models.passes import in_batches
 from stages.sampling.process_group import die_with_parent
@@ -23,6 +23,7 @@ from stages.sampling.transformers import resolve_precision
 from stages.score.column import Numbers, write_off, write_scores
 from stages.score.params import Section, load, loadable
 from stages.score.rows import Row, count_passed, stream_rows
+from stages.score.tokens import check_words_messages, tokenize
 
 NONE: Numbers = (None, None, None)
 
@@ -60,15 +61,11 @@ def to_numbers(
     tokenizer, causal = passes.load(
         AutoModelForCausalLM, model.name, model.revision, resolve_precision(model.precision)
     )
-    if tokenizer.chat_template is None:
-        raise SystemExit(
-            f"score.likelihood: model {model.name}: its tokenizer has no chat template, wanted one that words "
-            f"messages; name an instruct model"
-        )
+    check_words_messages(tokenizer, "likelihood", model.name)
     context = causal.config.get_text_config().max_position_embeddings
 
     def fit(row: Row) -> Tokens | None:
-        tokens = tokenize(row, tokenizer) if row.target.strip() else None
+        tokens = tokenize(row, tokenizer, "likelihood") if row.target.strip() else None
         if tokens and len(tokens.ids) > context:
             counts["too_long"] += 1
             return None
@@ -81,17 +78,6 @@ def to_numbers(
     with tqdm(total=count, unit="row", desc="likelihood", mininterval=1) as progress:
         fitting = (fit(row) for row in rows)
         yield from in_batches(fitting, lambda row: len(row.ids) if row else 0, compute, batch_size, progress)
-
-
-def tokenize(row: Row, tokenizer: Any) -> Tokens:
-    """The plain prompt, then the target. Raises SystemExit where it is unclear where the target begins."""
-    try:
-        return next(learnt.tokenize([row.messages], [row.target], tokenizer))
-    except ValueError as parted:
-        raise SystemExit(
-            f"score.likelihood: prompt {row.id}: got a chat template that words {parted}, wanted the same words; name "
-            f"another model in params.yaml"
-        ) from None
 
 
 def of_batch(rows: list[Tokens], model: Any, pad_id: int) -> list[tuple[float, float, float]]:

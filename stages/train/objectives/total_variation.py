@@ -7,6 +7,7 @@ part in the gradient, and what is left is that scale.
 from typing import Any
 
 from stages.train import divergences
+from stages.train.health import doubled
 from stages.train.objective import Mixed, Objective, Seen, State
 
 
@@ -26,4 +27,4 @@ def deviation(seen: Seen) -> Any:
     return (mean_N * (1 - mean_N)).clamp(min=1e-4).sqrt()
 
 
-OBJECTIVE = Objective(TotalVariation, losses, needs="logits")
+OBJECTIVE = Objective(TotalVariation, losses, needs="logits", loss_fault=doubled)
