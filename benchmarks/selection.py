@@ -1,7 +1,7 @@
 """What a rule of selection is worth: `python -m benchmarks.selection [--shares 0.1 0.25 0.5] [--rules NAME ...]`.
 
 A pool of mixed quality: the replies of the laptop's teacher and of its 70b at a high temperature, wrong ones kept; every
-tenth row has another row's target; and of the problems with four steps only every fifth is there. The laptop's 8b learns
+tenth row has another problem's target; and of the problems with four steps only every fifth is there. The laptop's 8b learns
 from the rows that a rule keeps of it, for five epochs, and is compared with one that learns from as many rows drawn at
 random and with one that learns from all: accuracy on 500 questions asked plainly, three seeds of training and drawing,
 with a paired bootstrap over seeds and questions. Writes review/selection.csv, which `dvc plots show` draws. Results are
@@ -29,10 +29,11 @@ ENCODER = "data/laptop/models/base-8b"
 POOL = [
     *("generate.ask='teacher base-70b'", "generate.temperature=1.2", "generate.num_samples=2", "filter.verify=none"),
     *("train.keep=last", "predict.styles=plain", "score.shape.measure=true"),
-    *("score.likelihood.teacher=teacher", "score.likelihood.student=base-8b", "score.likelihood.reference=base-70b"),
+    *("score.likelihood.teacher=teacher", "score.likelihood.student=base-8b", "score.likelihood.reference=base-8b"),
     *(f"score.embedding.model={ENCODER}", f"score.embedding.revision='{digest(ROOT / ENCODER)}'"),
     *("score.space.topics=20", "score.gradient.under=base-8b"),
 ]
+KEYS = ("id", "source", "sample")
 COLUMNS = (
     *("likelihood teacher", "likelihood student", "likelihood reference"),
     *("embedding", "space", "shape", "gradient"),
@@ -72,7 +73,7 @@ RULES = {
 
 def prepare_pool(folder: Path, overrides: list[str]) -> None:
     """The pool and its numbers, once; the overrides only select."""
-    if (folder / "data/scores/gradient.parquet").exists():
+    if (folder / "whole").exists():
         copy_settings(folder, *overrides)
     else:
         in_folder(folder, overrides)
@@ -82,22 +83,27 @@ def prepare_pool(folder: Path, overrides: list[str]) -> None:
         run("merge", folder)
         for column in COLUMNS:
             run(f"score.columns.{column}", folder)
+        (folder / "whole").touch()
     for stage in ("select", "logits"):
         run(stage, folder)
 
 
 def spoil(path: Path) -> None:
-    """Other rows' targets in every tenth row, and four of five problems with four steps or more taken out."""
-    rows = read_rows(path, tuple(schema("filter")))
-    drawn = pl.Series([position(f"spoil/{id}") for id in rows["id"]])
+    """Another problem's target in every tenth row to train on, and four of five problems with four steps taken out."""
+    rows = read_rows(path, tuple(schema("filter"))).with_row_index("row")
     long = rows["question"].str.count_matches(r"\.") >= LONG
+    kept = pl.Series([position(f"kept/{id}") for id in rows["id"]]) < 0.2
     is_to_train = rows["reason"].is_null() & ~rows["is_validation"]
-    rows = rows.with_columns(
-        target=pl.when(is_to_train & (drawn < 0.1)).then(pl.col("target").shift(1)).otherwise("target"),
-        reason=pl.when(is_to_train & long & (drawn > 0.2)).then(pl.lit("taken out")).otherwise("reason"),
+    rows = rows.with_columns(reason=pl.when(is_to_train & long & ~kept).then(pl.lit("taken out")).otherwise("reason"))
+    drawn = pl.Series([position(f"spoilt/{id}/{source}/{sample}") for id, source, sample in rows.select(KEYS).rows()])
+    spoilt = rows.filter(pl.col("reason").is_null() & ~pl.col("is_validation") & (drawn < 0.1)).select(
+        "row", "id", "target"
     )
+    # half of them further on, so that a row gets the target of another problem
+    others = pl.concat([spoilt[len(spoilt) // 2 :], spoilt[: len(spoilt) // 2]])
+    wrong = spoilt.with_columns(target=others["target"]).filter(others["id"] != spoilt["id"]).select("row", "target")
     with writing(path, schema("filter")) as write:
-        write(rows)
+        write(rows.update(wrong, on="row"))
 
 
 def main() -> None:
@@ -110,27 +116,31 @@ def main() -> None:
     torch.set_num_threads(1)
     runs = Runs(asked.folder, "test", prepare_pool)
 
-    def get(name: str, share: float) -> list[dict[str, Any]]:
-        budget = [f"select.budget.rows={int(share * num_rows)}"] if share < 1 else []
-        overrides = [*POOL, *RULES[name].overrides, *budget]
+    def get(name: str, num_rows: int) -> list[dict[str, Any]]:
+        overrides = [*POOL, *RULES[name].overrides, f"select.budget.rows={num_rows}"]
         return [runs.get(name, [*overrides, f"select.budget.seed={seed}"], seed, None) for seed in asked.seeds]
 
-    num_rows = 0
-    whole = get("random", 1.0)
-    num_rows = whole[0]["rows"]
-    lines: list[tuple[object, ...]] = [("all", 1.0, accuracy(whole), *[""] * 4)]
-    print(f"| all | 100 % | {num_rows:,} | {accuracy(whole) * 100:.1f} | | |")
+    whole = get("random", 0)
+    lines: list[tuple[object, ...]] = [("all", whole[0]["rows"], accuracy(whole), *[""] * 4)]
+    print(f"| all | {whole[0]['rows']:,} | {accuracy(whole) * 100:.1f} | | |", flush=True)
     for name in asked.rules:
-        for share in asked.shares if RULES[name].is_subset else [1.0]:
-            found, random = get(name, share), get("random", share)
+        for share in asked.shares if RULES[name].is_subset else [0.0]:
+            found = get(name, int(share * whole[0]["rows"]))
+            # a rule may leave fewer rows than the budget
+            random = get("random", found[0]["rows"]) if RULES[name].is_subset else whole
             to_random, to_all = difference(found, random), difference(found, whole)
             print(
-                f"| {name} | {share:.0%} | {found[0]['rows']:,} | {accuracy(found) * 100:.1f} | {in_points(to_random)} | {in_points(to_all)} |",
+                f"| {name} | {found[0]['rows']:,} | {accuracy(found) * 100:.1f} | {in_points(to_random)} | "
+                f"{in_points(to_all)} |",
                 flush=True,
             )
-            lines.append((name, share, accuracy(found), *to_random[1:], *to_all[1:]))
+            lines.append((name, found[0]["rows"], accuracy(found), *to_random[1:], *to_all[1:]))
+            write(lines)
+
+
+def write(lines: list[tuple[object, ...]]) -> None:
     OUT.parent.mkdir(exist_ok=True)
-    head = ("rule", "share", "accuracy", "random_low", "random_high", "all_low", "all_high")
+    head = ("rule", "rows", "accuracy", "random_low", "random_high", "all_low", "all_high")
     with OUT.open("w", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([head, *lines])
 

@@ -47,13 +47,14 @@ def main() -> None:
     sizes = [total >> halvings for halvings in range(asked.points)]
     if sizes[-1] < 2:
         raise SystemExit(f"curve: got {total} train rows for {asked.points} points, wanted fewer --points")
-    parts = [run(f"curve-{rows}", [*asked.overrides, f"select.budget.rows={rows}"]) for rows in sizes[1:]]
+    budgets = {rows: [f"select.budget.rows={rows}", "select.budget.share=1.0"] for rows in sizes[1:]}
+    parts = [run(f"curve-{rows}", [*asked.overrides, *budget]) for rows, budget in budgets.items()]
     points: list[Point] = []
     for student in asked.students or read_students(whole):
         measured = [point(student, found) for found in (whole, *parts)]
         base = arm(whole, f"base-{student}")["value"]
         points += [*measured, twice(measured)]
-        print("\n".join(told(measured, base)))
+        print("\n".join(told(measured, base)), flush=True)
     write(points)
     print(f"dvc plots show {OUT} -t curve -x rows -y value")
 
@@ -113,10 +114,9 @@ def told(measured: list[Point], base: float) -> list[str]:
         share = (
             f"{(one.value - base) / (whole.value - base):.0%}" if whole.value > base else "nothing, as there is none,"
         )
-        lines.append(
-            f"{one.student}: {one.value:.1%} with {one.rows:,} rows ({one.tokens / whole.tokens:.0%} of the tokens), "
-            f"which keeps {share} of the gain"
-        )
+        # an engine may count no tokens
+        tokens = f" ({one.tokens / whole.tokens:.0%} of the tokens)" if whole.tokens else ""
+        lines.append(f"{one.student}: {one.value:.1%} with {one.rows:,} rows{tokens}, which keeps {share} of the gain")
     lines.append(
         f"{more.student}: twice the rows would give {more.value:.1%} ({more.low:.1%} to {more.high:.1%}), by a "
         f"straight line over the logarithm of their number"

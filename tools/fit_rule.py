@@ -51,12 +51,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def experiments(student: str) -> list[Run]:
-    """Those that have trained the student. One that stopped before still has the metrics of the run before it."""
+    """Those of this version that have trained the student and validated it. One that stopped before still has the
+    metrics of the run before it."""
     refs = git("for-each-ref", "--format=%(refname)", "refs/exps").splitlines()
     found: list[Run] = []
     for ref in filter(EXPERIMENT.fullmatch, refs):
         select, train = (git("show", f"{ref}:metrics/{stage}.json") for stage in ("select", f"train-{student}"))
-        if train:
+        known = json.loads(train)[f"train-{student}"] if train else {}
+        if "validation_loss" in known and "means" in json.loads(select)["select"]:
             found.append(to_run(ref, json.loads(select), json.loads(train), student))
     return [run for place, run in enumerate(found) if not any(run[1:] == other[1:] for other in found[:place])]
 
@@ -78,6 +80,8 @@ def read(folder: Path, student: str) -> Run:
 def to_run(name: str, select: dict[str, Any], train: dict[str, Any], student: str) -> Run:
     if "means" not in select["select"]:
         raise SystemExit(f"fit_rule: {name}: got metrics/select.json without means, wanted those of this version's run")
+    if "validation_loss" not in train[f"train-{student}"]:
+        raise SystemExit(f"fit_rule: {name}: got no validation loss, wanted one; raise filter.validation_share")
     return Run(name, select["select"]["means"], train[f"train-{student}"]["validation_loss"])
 
 

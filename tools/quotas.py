@@ -92,12 +92,13 @@ def nearest_domains(known: Sequence[str], of_known: Sequence[str], asked: Sequen
 
 
 def reweighted(before: Mapping[str, float], lost: Mapping[str, Sequence[float]]) -> dict[str, float]:
-    """Each quota times its domain's mean gap, normalised to 1. A domain without a question has the mean of the
-    others."""
+    """Each quota times its domain's mean gap, normalised to the sum of before. A domain without a question has the mean
+    gap of the others."""
     known = {name: max(mean(lost[name]), FLOOR) for name in before if lost.get(name)}
     rest = mean(list(known.values())) if known else 1.0
     products = {name: quota * known.get(name, rest) for name, quota in before.items()}
-    return {name: product / sum(products.values()) for name, product in products.items()}
+    scale = sum(before.values()) / sum(products.values())
+    return {name: product * scale for name, product in products.items()}
 
 
 def rounded_down(shares: Mapping[str, float]) -> dict[str, float]:

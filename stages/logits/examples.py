@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 from stages.models import learnt
 from stages.models.learnt import Tokens
-from stages.rows.prompt import stream_prompts
 
 SELECTED = Path("data/selected")
 PROMPTS = Path("data/prompts/train.jsonl")
@@ -46,25 +45,37 @@ class Counts(NamedTuple):
 
 
 def stream_examples() -> Iterator[Example]:
-    """Those of train, then those of validation, each in the order of its file, which is that of the prompts."""
-    for split in SPLITS:
-        prompts, prompt = stream_prompts(PROMPTS), None
-        for row in read_rows(SELECTED / f"{split}.jsonl"):
-            while prompt is None or prompt.id != row["id"]:
-                prompt = next(prompts, None)
-                if prompt is None:
+    """Those of train, then those of validation, each in the order of its file, where a prompt may come up again."""
+    places = places_of_prompts()
+    with PROMPTS.open("rb") as prompts:
+        for split in SPLITS:
+            for row in read_rows(SELECTED / f"{split}.jsonl"):
+                if row["id"] not in places:
                     raise SystemExit(
-                        f"logits: {PROMPTS}: got no prompt {row['id']} where {SELECTED / split}.jsonl has one, wanted "
-                        f"the prompts of all its rows, in their order; run `dvc repro select`"
+                        f"logits: {PROMPTS}: got no prompt {row['id']}, which {SELECTED / split}.jsonl has, wanted the "
+                        f"prompts of all its rows; run `dvc repro select`"
                     )
-            if row["style"] not in prompt.messages:
-                raise SystemExit(
-                    f"logits: {PROMPTS}: got the prompt {prompt.id} in the styles {', '.join(prompt.messages)}, wanted "
-                    f"{row['style']} too, in which its reply was asked; run `dvc repro select`"
+                prompts.seek(places[row["id"]])
+                messages = json.loads(prompts.readline())["messages"]
+                if row["style"] not in messages:
+                    raise SystemExit(
+                        f"logits: {PROMPTS}: got the prompt {row['id']} in the styles {', '.join(messages)}, wanted "
+                        f"{row['style']} too, in which its reply was asked; run `dvc repro select`"
+                    )
+                asked, (completion,) = messages[row["style"]], row["completion"]
+                yield Example(
+                    split, row["id"], row["style"], row["sample"], row["prompt"], asked, completion["content"]
                 )
-            asked = [{"role": turn.role, "content": turn.content} for turn in prompt.messages[row["style"]]]
-            (completion,) = row["completion"]
-            yield Example(split, row["id"], row["style"], row["sample"], row["prompt"], asked, completion["content"])
+
+
+def places_of_prompts() -> dict[str, int]:
+    """Where in the file each begins, in bytes."""
+    found, place = dict[str, int](), 0
+    with PROMPTS.open("rb") as lines:
+        for line in lines:
+            found[json.loads(line)["id"]] = place
+            place += len(line)
+    return found
 
 
 def read_rows(path: Path) -> Iterator[dict[str, Any]]:

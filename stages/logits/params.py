@@ -1,11 +1,13 @@
 """The parameters of `logits`."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 
+from stages.models.local import pin
 from stages.sampling.limits import Limits
 from stages.sampling.role import Role, Words, find, sections
 
@@ -73,4 +75,9 @@ def load() -> Params:
                 f"params.yaml: logits.teachers: got {name}, whose engine is {teacher.engine}, wanted one that tells "
                 f"probabilities: {', '.join(ENGINES)}; name another, or change {place}.{'.'.join(known[name])}.engine"
             )
-    return params
+    return params.model_copy(update={"teachers": pinned(params.teachers), "students": pinned(params.students)})
+
+
+def pinned(models: Mapping[str, Role | Base]) -> dict[str, Role | Base]:
+    """With the revision of a merged model, which is its digest."""
+    return {name: one.model_copy(update={"revision": pin(one.model, one.revision)}) for name, one in models.items()}

@@ -26,7 +26,7 @@ EMBEDDINGS = Path("data/scores/embeddings.npy")
 OUT = Path("data/selected")
 NUMBERS = (
     *("id", "source", "style", "sample", "task", "answer", "is_right", "completion_tokens", "words", "characters"),
-    *("votes", "agreement", "majority", "cluster", "is_validation", "reason"),
+    *("votes", "agreement", "majority", "cluster", "private", "is_validation", "reason"),
 )
 
 

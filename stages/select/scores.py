@@ -47,7 +47,7 @@ def with_column(passed: pl.DataFrame, path: Path) -> pl.DataFrame:
             raise SystemExit(
                 f"select: {path}: got {len(scores)} rows, of which {some['id'][0]} sample {some['sample'][0]} "
                 f"{fault}, wanted one for each of the {len(passed)} rows that pass the filter; "
-                f"run `dvc repro score-{path.stem}`"
+                f"run `dvc repro score-{path.stem.replace('likelihood-', 'likelihood@')}`"
             )
     return passed.join(scores, on=key, how="left", maintain_order="left")
 

@@ -26,24 +26,26 @@ def to_shares(rows: pl.DataFrame, asked: Budget) -> dict[str, float]:
 def domains(rows: pl.DataFrame, sql: str) -> pl.Series:
     """Of each row, as text: a topic is 3, not 3.0."""
     found = evaluate(sql, "budget.domain", rows)
-    if found.dtype.is_float() and (found == found.floor()).all():
-        found = found.cast(pl.Int64)
-    return found.cast(pl.String).fill_null("null").alias("domain")
+    texts = found.cast(pl.String)
+    if found.dtype.is_float():
+        whole = found.cast(pl.Int64, strict=False)
+        texts = pl.select(pl.when(whole == found).then(whole.cast(pl.String)).otherwise(texts)).to_series()
+    return texts.fill_null("null").alias("domain")
 
 
 def perplexity_ratios(rows: pl.DataFrame, names: list[str], asked: Budget) -> dict[str, float]:
-    """domain -> the student's perplexity over the teacher's on these rows, those held out for validation."""
+    """domain -> the student's perplexity over the teacher's on these rows, those held out for validation; the mean of
+    the others for a domain that has none."""
     numbers = {name: evaluate(name, "budget.split", rows) for name in ("nll_student", "nll_teacher")}
     means = rows.select(domain=domains(rows, asked.domain), **numbers).group_by("domain").mean().drop_nulls()
     gaps = {name: student - teacher for name, student, teacher in means.iter_rows()}
-    missing = [name for name in names if name not in gaps]
-    if missing:
+    ratios = {name: float(np.exp(gap)) for name, gap in gaps.items() if name in names}
+    if not ratios:
         raise SystemExit(
-            f"params.yaml: select.budget.split: got gap and no validation row of the domain {missing[0]!r} with "
-            f"nll_student and nll_teacher, wanted one of each domain; take a coarser select.budget.domain, or raise "
-            f"filter.validation_share"
+            f"params.yaml: select.budget.split: got gap and no validation row of a domain such as {names[0]!r} with "
+            f"nll_student and nll_teacher, wanted some; raise filter.validation_share"
         )
-    return {name: float(np.exp(gaps[name])) for name in names}
+    return {name: ratios.get(name, float(np.mean(list(ratios.values())))) for name in names}
 
 
 def smoothed(ratios: Mapping[str, float], alpha: float) -> dict[str, float]:

@@ -12,9 +12,12 @@ BAD = "bad"
 
 def brought_back(rows: pl.DataFrame, select: Select) -> pl.DataFrame:
     """The train rows that the filter rejects as wrong and that are to be learnt as bad ones, but for those of the model
-    whose replies are negatives; no rule of selection sees them."""
+    whose replies are negatives, with personal data, or of a contaminated prompt; no rule of selection sees them."""
     is_wrong = (pl.col("reason") == "wrong") & ~pl.col("is_validation") & (pl.col("source") != select.negatives)
-    return rows.filter(is_wrong & pl.lit(select.tag.wrong))
+    # a row has the first reason alone, and these two come after "wrong"
+    contaminated = rows.filter(pl.col("reason") == "contaminated")["id"]
+    is_fit = pl.col("private").is_null() & ~pl.col("id").is_in(contaminated.implode())
+    return rows.filter(is_wrong & is_fit & pl.lit(select.tag.wrong))
 
 
 def with_tags(kept: pl.DataFrame, select: Select) -> pl.DataFrame:

@@ -13,6 +13,7 @@ from stages.select.params import Params, Select
 from stages.tasks.answers.table import TASKS
 
 GOLD = "gold"
+NO_GOLD = ", and the reference cannot be learnt"
 READ = ("task", "reference", "choices", "solution")
 CONFIDENCE = (-pl.col("s_nll_teacher")).exp()  # the geometric mean of the probabilities of the target's tokens
 
@@ -40,9 +41,11 @@ def with_has_gold(passed: pl.DataFrame, path: Path, params: Params) -> pl.DataFr
 
 
 def unsure(rows: pl.DataFrame, _texts: object, _embeddings: Path, select: Select) -> tuple[pl.DataFrame, pl.DataFrame]:
-    is_lost = pl.col("has_gold").is_not_null() if select.unsure.then == "drop" else ~pl.col("has_gold")
-    why = "" if select.unsure.then == "drop" else ", and the reference cannot be learnt"
-    return part(rows, is_lost, pl.concat_str(in_words(select), pl.lit(why)))
+    if select.unsure.then == "drop":
+        return part(rows, pl.col("has_gold").is_not_null(), in_words(select))
+    is_again = pl.col("has_gold") & (pl.int_range(pl.len()).over("id", "has_gold") > 0)
+    why = pl.when(is_again).then(pl.lit(", and the reference is learnt once")).otherwise(pl.lit(NO_GOLD))
+    return part(rows, ~pl.col("has_gold") | is_again, pl.concat_str(in_words(select), why))
 
 
 def in_words(select: Select) -> pl.Expr:

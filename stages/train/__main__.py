@@ -93,9 +93,12 @@ def launch(student: str, params: Params, plan: Parallelism, output: Path) -> Non
 
 
 def free_memory() -> None:
-    """Of GPUs, for the training's processes: torch keeps what it once took."""
+    """For the training's processes: a model whose head was patched is a cycle, and torch keeps what it once took."""
+    import gc
+
     import torch
 
+    gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
 

@@ -23,23 +23,29 @@ from stages.train.params import Params
 
 WHOLE = "whole.json"
 DECIDES = "decides.json"
-CODE = Path(__file__).parent
+STAGES = Path(__file__).parents[1]
+PARTS = ("train/**/*.py", "models/passes.py", "rows/topk.py")
 # It changes no result, so it is no parameter.
 CHECKPOINT_SECONDS = float(os.environ.get("POTSTILL_CHECKPOINT_SECONDS", "600"))
 PACKAGES = ("accelerate", "deepspeed", "peft", "torch", "transformers", "trl")
 
 
 def decisive(params: Params, data: list[Path]) -> dict[str, dict[str, Any]]:
-    """What decides the result, in four parts: values by name, files as SHA-256, code by its path in this folder."""
-    sections = params.model_dump()
+    """What decides the result, in four parts: values by name, files as SHA-256, code by its path in `stages`."""
+    sections = params.model_dump(exclude={"teacher": {"engine"}})  # which only says whether it can be loaded
     return {
         "parameters": {
             f"{section}.{name}": value for section in sections for name, value in (sections[section] or {}).items()
         },
         "data": {path.name: digest(path) for path in data},
         "versions": {package: version(package) for package in PACKAGES},
-        "code": {path.relative_to(CODE).as_posix(): digest(path) for path in sorted(CODE.rglob("*.py"))},
+        "code": {path.relative_to(STAGES).as_posix(): digest(path) for path in code()},
     }
+
+
+def code() -> list[Path]:
+    """That of the training, of the passes of a reference model, and of the file of the teacher's probabilities."""
+    return sorted(path for part in PARTS for path in STAGES.glob(part))
 
 
 def digest(path: Path) -> str:
@@ -66,7 +72,7 @@ def abandoned(student: str, output: Path, decides: dict[str, dict[str, Any]]) ->
         f"{other} holds an unfinished training that differs in {' and '.join(differing(other, decides))}: "
         "this one starts anew, and that folder may be removed unless a training still runs in it"
         for other in sorted(output.parent.glob(f"{student}-*"))
-        if other.name != output.name
+        if other.name not in (output.name, f"{output.name}.part")
     ]
 
 

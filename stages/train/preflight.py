@@ -222,8 +222,8 @@ def unweighed(rows: Sequence[dict[str, Any]], params: Params, student: str) -> N
     if any(row.get("weight", 1.0) != 1.0 for row in rows):
         raise SystemExit(
             f"train-{student}: {DATA}/train.jsonl has rows of other weights than 1, which {params.train.objective} "
-            f"cannot honour, for TRL takes the mean over all alike; set select.weigh: rows and select.rationale: 0.0 "
-            f"in params.yaml"
+            f"cannot honour, for TRL takes the mean over all alike; set select.weigh: rows, select.rationale: 0.0 and "
+            f"select.sources.use: all or best in params.yaml"
         )
 
 

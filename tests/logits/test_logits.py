@@ -223,7 +223,7 @@ def test_a_row_without_its_prompt_names_it(tmp_path: Path) -> None:
     whole = prompts.read_text()
     prompts.write_text("".join(line for line in whole.splitlines(True) if '"p3"' not in line))
     code, said = run_here(folder, "logits")
-    assert (code, said.startswith("logits: data/prompts/train.jsonl: got no prompt p3 where")) == (1, True), said
+    assert (code, said.startswith("logits: data/prompts/train.jsonl: got no prompt p3, which")) == (1, True), said
     prompts.write_text(whole.replace('"cot"', '"cod"'))
     code, said = run_here(folder, "logits")
     assert code == 1

@@ -19,7 +19,12 @@ def row(id: str, sample: int, target: str, reason: str | None = None, **found: A
     blank = {name: BLANK.get(type, []) for name, type in schema("filter").items()}
     asked = [{"role": "system", "content": "Give the answer after ####."}, {"role": "user", "content": f"{id}?"}]
     known = {"id": id, "sample": sample, "task": "math", "messages": asked, "source": "teacher", "style": "cot"}
-    return blank | known | {"text": f"said {target}", "target": target, "short": None, "reason": reason} | found
+    return (
+        blank
+        | known
+        | {"text": f"said {target}", "target": target, "short": None, "private": None, "reason": reason}
+        | found
+    )
 
 
 def run_select(

@@ -49,7 +49,7 @@ def lost(recipe: str, **columns: list[float]) -> list[tuple[str, str]]:
     [
         ("mini-plm", {"s_nll_reference": [3.0, 2.0, 1.5, 4.0, 0, 0]}, "bc"),
         ("llkd", {"s_nll_teacher": [1.0, 2.0, 1.0, 1.0, 0, 0], "s_entropy_student": [1.0, 1.0, 2.0, 3.0, 9, 9]}, "bc"),
-        ("kmq", {"s_judge": [0.0, 1.0, 5.0, 0.0, 1, 1]}, "ad"),
+        ("kmq", {"s_nll_teacher": [50.0, 1.0, 0.0, 50.0, 1, 1]}, "ad"),
         # perplexity ratios 3 and 0: softmax 0.95 and 0.05, so 0.73 and 0.27 of two rows, 1.45 and 0.55, or one of each
         ("ddk", {"s_nll_student": [1.0, 1.0, 1.0, 1.0, 1 + 1.0986, -9.0]}, "ac"),
         ("instruct-mining", {"s_knn": [0.1, 0.3, 0.2, 0.4, 0, 0]}, "ac"),

@@ -76,3 +76,16 @@ def test_a_condition_over_unknown_columns_is_one_clear_error(folder: Path) -> No
         SystemExit, match=r"params.yaml: select.tag.bad: got 'grade < 3', wanted a SQL expression over id"
     ):
         run_select(ROWS, "tag.bad='grade < 3'")
+
+
+def test_a_wrong_row_that_a_later_rule_would_reject_stays_out(folder: Path) -> None:
+    """It has the first reason alone: b's wrong reply has an address, and another reply to c is of the test split."""
+    rows = [
+        row("a", 0, "2"),
+        row("a", 1, "3", "wrong"),
+        row("b", 0, "4", "wrong", private="e-mail"),
+        row("c", 0, "5", "wrong"),
+        row("c", 1, "6", "contaminated"),
+    ]
+    lines = run_select(rows, "tag.wrong=true")
+    assert [(id, sample) for id, sample, *_ in said(lines["train"])] == [("a", 0), ("a", 1)]

@@ -87,3 +87,15 @@ def test_gold_is_worded_as_the_control_words_it(
 ) -> None:
     copy_settings(folder, *overrides)
     assert gold_target({"task": task, "choices": []} | found, load()) == target
+
+
+def test_a_prompts_reference_is_learnt_once(folder: Path) -> None:
+    rows = [*ROWS[:2], ROWS[1] | {"sample": 1}, ROWS[1] | {"sample": 2}]
+    lines = run_select(rows, "unsure.confidence=0.5", nll_teacher=[0.1, 1.0, 1.0, 0.2])
+    assert [(id, sample, text) for id, sample, text, _ in said(lines["train"])] == [
+        ("a", 0, "1 + 1 = 2. #### 2"),
+        ("b", 0, "2 and 3 make 5. #### 5"),
+        ("b", 2, "Hm. #### 5"),
+    ], "the second reply to b would teach the same once more, of the third the teacher is sure"
+    detail = pl.read_parquet("data/selected/rows.parquet").filter(pl.col("reason") == "unsure")["detail"].item()
+    assert detail.endswith(", and the reference is learnt once")

@@ -72,8 +72,8 @@ def test_a_domain_gets_more_the_more_of_its_questions_are_lost(
     apply_overrides("params.yaml", list(command.split(" -S ")[1:]))
     capsys.readouterr()
     quotas.main(["8b"])
-    assert capsys.readouterr().out.splitlines()[1] == "1: 1.000 of 1 questions lost, quota 0.5714 -> 0.8421", (
-        "the second round goes on from the first: 0.5714 / (0.5714 + 0.4285 / 4)"
+    assert capsys.readouterr().out.splitlines()[1] == "1: 1.000 of 1 questions lost, quota 0.5714 -> 0.8420", (
+        "the second round goes on from the first: 0.9999 * 0.5714 / (0.5714 + 0.4285 / 4)"
     )
 
 

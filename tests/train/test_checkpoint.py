@@ -39,10 +39,10 @@ def test_the_folder_depends_on_what_decides_the_result(data: Path, monkeypatch: 
     found = {folder("8b", decisive(params, [data])), folder("8b", decisive(seed_2, [data]))}
     data.write_text("b\n")
     found.add(folder("8b", decisive(params, [data])))
-    code = shutil.copytree(ROOT / "stages/train", data.parent / "code")
-    monkeypatch.setattr(checkpoint, "CODE", code)
+    code = shutil.copytree(ROOT / "stages", data.parent / "code")
+    monkeypatch.setattr(checkpoint, "STAGES", code)
     assert folder("8b", decisive(params, [data])) in found, "the same code elsewhere is the same code"
-    with (code / "worker.py").open("a") as file:
+    with (code / "train/worker.py").open("a") as file:
         file.write("# a word more\n")
     found.add(folder("8b", decisive(params, [data])))
     monkeypatch.setattr(checkpoint, "version", lambda package: "9.9" if package == "peft" else None)
@@ -53,16 +53,17 @@ def test_the_folder_depends_on_what_decides_the_result(data: Path, monkeypatch: 
 
 def test_code_in_a_subfolder_decides_too(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     code = data.parent / "code"
-    (code / "objectives").mkdir(parents=True)
-    for name in ("plain.py", "objectives/plain.py"):
+    names = ("models/passes.py", "train/objectives/plain.py", "train/plain.py")
+    for name in names:
+        (code / name).parent.mkdir(parents=True, exist_ok=True)
         (code / name).write_text(f"# {name}\n")
-    monkeypatch.setattr(checkpoint, "CODE", code)
+    monkeypatch.setattr(checkpoint, "STAGES", code)
     params = load("8b")
     before = decisive(params, [data])
-    assert list(before["code"]) == ["objectives/plain.py", "plain.py"], "files of one name in two folders are two"
-    (code / "objectives/plain.py").write_text("# another loss\n")
+    assert list(before["code"]) == list(names), "files of one name in two folders are two"
+    (code / "train/objectives/plain.py").write_text("# another loss\n")
     after = decisive(params, [data])
-    assert checkpoint.unequal(before["code"], after["code"]) == ["objectives/plain.py"]
+    assert checkpoint.unequal(before["code"], after["code"]) == ["train/objectives/plain.py"]
     assert folder("8b", before) != folder("8b", after)
 
 

@@ -222,7 +222,7 @@ def test_pairs_are_learnt_and_told(tmp_path: Path) -> None:
             [],
             [row | {"weight": 0.5} for row in TRAIN],
             [wrong(TRAIN[0])],
-            "set select.weigh: rows and select.rationale: 0",
+            "set select.weigh: rows, select.rationale: 0",
         ),
         (["train.normalisation=sequence"], TRAIN, [], "set train.normalisation: token in params.yaml"),
         (["profiles.laptop.student-8b.train.packing=true"], TRAIN, [], "does not go with packing"),

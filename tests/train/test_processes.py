@@ -117,7 +117,7 @@ def test_a_killed_training_does_not_go_on_under_other_code(alone: dict[str, Path
     assert status == 0, printed
     assert "going on from" not in printed
     assert (
-        f"train-8b: {abandoned} holds an unfinished training that differs in code (order.py): this one starts anew, "
+        f"train-8b: {abandoned} holds an unfinished training that differs in code (train/order.py): this one starts anew, "
         "and that folder may be removed unless a training still runs in it\n"
     ) in printed
     assert abandoned.exists(), "whether to give it up is for a person to say"

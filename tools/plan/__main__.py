@@ -26,10 +26,11 @@ def main(arguments: list[str]) -> None:
     settings = params.profile.model_copy(update={"method": asked.method} if asked.method else {})
     context, batch = asked.context or settings.max_length, asked.batch or settings.batch_size
     teacher = objectives.read_teacher(profile)
-    holds = objectives.held(params, teacher)
-    needs = objectives.in_words(params, teacher, holds, context)
     found = None if asked.gpus or asked.hostfile else gpus.found()
-    if not (asked.gpus or asked.hostfile or found):
+    on_gpus = bool(asked.gpus or asked.hostfile or found)
+    holds = objectives.held(params, teacher, on_gpus)
+    needs = objectives.in_words(params, teacher, holds, context)
+    if not on_gpus:
         check_host_memory(asked.model or params.base.model, settings)
         if not asked.json:
             print_objective(params.train.objective, needs)
@@ -42,8 +43,8 @@ def main(arguments: list[str]) -> None:
     gpu_name, gpu = choose_gpu(asked, found)
     num_gpus = asked.gpus or (slots(asked.hostfile) if asked.hostfile else found[0] if found else 0)
     hostfile = asked.hostfile
-    if holds.remembered:
-        num_gpus, hostfile = 1, None  # what one process saw, no other remembers
+    if holds.alone:
+        num_gpus, hostfile = 1, None
     gpus.check_precision(gpu_name, gpu, settings.precision)
     shape = shapes.find(asked.model or params.base.model)
     case = Case(

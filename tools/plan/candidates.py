@@ -87,6 +87,7 @@ def plan(
     return [
         with_rows(shape, settings, context, batch, gpu, parallelism, holds)
         for parallelism in candidates(settings, gpu, num_gpus, hostfile)
+        if not (holds.teacher and parallelism.zero)  # train refuses replies that several processes draw
     ]
 
 

@@ -23,6 +23,7 @@ class Held(NamedTuple):
     sequences: int = 1  # of a row
     teacher: Shape | None = None  # whose weights lie on each GPU
     remembered: int = 0  # tokens at each learnt one, in one process's memory
+    alone: bool = False  # in one process, without ZeRO: no other has what it saw or drew
 
 
 PLAIN = Held()
@@ -34,9 +35,10 @@ class Teacher(NamedTuple):
     top_k: int  # tokens whose probabilities are kept
 
 
-def held(params: Params, teacher: Teacher) -> Held:
+def held(params: Params, teacher: Teacher, on_gpus: bool) -> Held:
+    """The CPU's parallelism needs no shape, so that models of other kinds train as well."""
     name = params.train.objective
-    of_teacher = shapes.find(teacher.model) if OBJECTIVES[name].kind == "on_policy" else None
+    of_teacher = shapes.find(teacher.model) if on_gpus and OBJECTIVES[name].kind == "on_policy" else None
     return of_objective(OBJECTIVES[name], params.constants, of_teacher)
 
 
@@ -46,6 +48,7 @@ def of_objective(objective: Objective, constants: Any, teacher: Shape | None) ->
         2 if objective.kind == "pairs" else 1,  # a chosen and a rejected reply; the reference was asked before
         teacher,
         constants.top_k if objective.needs == "memory" else 0,
+        objective.needs == "memory" or objective.kind == "on_policy",
     )
 
 

@@ -85,7 +85,7 @@ def what_would_fit(case: Case, plans: list[Plan]) -> list[str]:
     more = next(
         (
             n
-            for n in ([] if case.holds.remembered else [case.num_gpus * 2**k for k in range(1, 8)])
+            for n in ([] if case.holds.alone else [case.num_gpus * 2**k for k in range(1, 8)])
             if fits(case._replace(num_gpus=n, batch=n, hostfile=None))
         ),
         None,

@@ -97,9 +97,9 @@ def test_which_objectives_hold_what() -> None:
     found = {name: of_objective(objective, SimpleNamespace(top_k=8), None) for name, objective in OBJECTIVES.items()}
     assert found["plain"] == found["redi"] == PLAIN
     assert found["forward_kl"] == found["taid"] == found["gold_where_unsure"] == Held(whole_logits=True)
-    assert found["own_earlier"] == Held(whole_logits=True, remembered=8)
+    assert found["own_earlier"] == Held(whole_logits=True, remembered=8, alone=True)
     assert of_objective(OBJECTIVES["dpo"], None, None) == Held(sequences=2)
-    assert of_objective(OBJECTIVES["on_policy"], None, LLAMA) == Held(teacher=LLAMA)
+    assert of_objective(OBJECTIVES["on_policy"], None, LLAMA) == Held(teacher=LLAMA, alone=True)
 
 
 def test_a_pair_is_two_sequences_in_a_pass(settings: Training) -> None:
