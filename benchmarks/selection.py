@@ -1,11 +1,12 @@
 """What a rule of selection is worth: `python -m benchmarks.selection [--shares 0.1 0.25 0.5] [--rules NAME ...]`.
 
 A pool of mixed quality: the replies of the laptop's teacher and of its 70b at a high temperature, wrong ones kept; every
-tenth row has another problem's target; and of the problems with four steps only every fifth is there. The laptop's 8b learns
-from the rows that a rule keeps of it, for five epochs, and is compared with one that learns from as many rows drawn at
-random and with one that learns from all: accuracy on 500 questions asked plainly, three seeds of training and drawing,
-with a paired bootstrap over seeds and questions. Writes review/selection.csv, which `dvc plots show` draws. Results are
-kept in the folder as they come, and what is there is not measured again: remove it after a change of code.
+tenth row has another problem's target; and of the problems with four steps only every fifth is there. The laptop's 8b
+learns from the rows that a rule keeps of it, for five epochs, and is compared with one that learns from as many rows
+drawn at random and with one that learns from all: accuracy on 500 questions asked plainly, three seeds of training and
+drawing, with a paired bootstrap over seeds and questions. It writes review/selection.csv, which
+`dvc plots show review/selection.csv -t selection -x accuracy -y rule` draws. Results are kept in the folder as they
+come, and what is there is not measured again: remove it after a change of code.
 """
 
 import argparse
