@@ -17,6 +17,7 @@ from tests.smoke.conftest import NUM_RETENTION, NUM_TEST, NUM_TRAIN, SECRETS, ru
 
 TRAINING = {"train-8b", "train-70b"}
 ROWS = "data/filtered/rows.parquet"
+VECTORS = "data/scores/embeddings.npy"
 STUDENTS = {"predict@8b", "predict@70b"}
 ASKING = {"generate", "logits", "predict-teacher", "predict-base@8b", "predict-base@70b", *STUDENTS}
 PIPELINE = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
@@ -68,7 +69,9 @@ def set_params(clone: Path, *overrides: str) -> None:
 
 def test_the_first_run_ran_every_stage_and_asked_each_prompt_once(clone: Path) -> None:
     log = (clone / "first.log").read_text()
-    assert set(re.findall(r"^Running stage '(.+)':$", log, re.MULTILINE)) == ALL | score_stages(ROWS)
+    assert set(re.findall(r"^Running stage '(.+)':$", log, re.MULTILINE)) == ALL | score_stages(ROWS) | score_stages(
+        VECTORS
+    )
     # the teacher answers train once and test in two styles; each of four others answers test in two styles; all answer
     # the retention set
     assert num_asked(clone, "data/laptop/models/teacher") == NUM_TRAIN + 2 * NUM_TEST + NUM_RETENTION
