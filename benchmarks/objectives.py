@@ -13,6 +13,7 @@ come, and what is there is not measured again: remove it after a change of code.
 import argparse
 from pathlib import Path
 from statistics import fmean
+from subprocess import CalledProcessError
 from typing import Any, NamedTuple
 
 import torch
@@ -90,12 +91,18 @@ def main() -> None:
     def get(name: str, seed: int, steps: int) -> dict[str, Any]:
         return runs.get(name, [*common, *known[name].overrides], seed, steps)
 
+    whole: list[str] = []  # arms of which no seed failed
     for name in names:
         if name in FROM_STUDENTS:
             known |= start_arms(asked.folder / "students")
-        for seed in asked.seeds:
-            get(known[name].baseline, seed, asked.steps)
-            get(name, seed, asked.steps)
+        try:
+            for seed in asked.seeds:
+                get(known[name].baseline, seed, asked.steps)
+                get(name, seed, asked.steps)
+            whole.append(name)
+        except CalledProcessError as failed:
+            print(f"| {name} | {failed.cmd[-1]} failed: {asked.folder}/work/log |", flush=True)
+    names = whole
     # one after the other, so that whatever else the machine does slows all alike
     speeds = {name: get(name, 1, STEPS_FOR_SPEED)["speed"] for name in dict.fromkeys(["plain", *names])}
     for name in names:

@@ -13,6 +13,7 @@ import argparse
 import csv
 from pathlib import Path
 from statistics import fmean
+from subprocess import CalledProcessError
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -126,7 +127,11 @@ def main() -> None:
     print(f"| all | {whole[0]['rows']:,} | {accuracy(whole) * 100:.1f} | | |", flush=True)
     for name in asked.rules:
         for share in asked.shares if RULES[name].is_subset else [0.0]:
-            found = get(name, int(share * whole[0]["rows"]))
+            try:
+                found = get(name, int(share * whole[0]["rows"]))
+            except CalledProcessError as failed:
+                print(f"| {name} | {failed.cmd[-1]} failed: {asked.folder}/work/log |", flush=True)
+                continue
             # a rule may leave fewer rows than the budget
             random = get("random", found[0]["rows"]) if RULES[name].is_subset else whole
             to_random, to_all = difference(found, random), difference(found, whole)
