@@ -28,17 +28,17 @@ def main(student: str) -> None:
     # accelerate imports DeepSpeed, which warns if it must look
     os.environ.setdefault("DS_ACCELERATOR", "cuda" if shutil.which("nvidia-smi") else "cpu")
     # after the parameters, because these imports take seconds
-    from stages.train import arguments, base, checkpoint, preflight, prepare, reference, saved, worker
+    from stages.train import arguments, base, checkpoint, preflight, prepare, reference, refusals, saved, worker
 
     tokenizer = base.read_tokenizer(params, student)
     stop_ids = base.stop_ids(params, tokenizer)
-    preflight.teacher(params, tokenizer, student)
+    refusals.teacher(params, tokenizer, student)
     decides = checkpoint.decisive(params, prepare.sources(objective))
     output = checkpoint.folder(student, decides)
     plan = parallelism.load(student, checkpoint.home())
     found = preflight.look(output)
     preflight.machine(params, plan, found, student)
-    preflight.objective(params, plan, student)
+    refusals.objective(params, plan, student)
     preflight.disk_space(preflight.checkpoint_bytes(params), found, output, student)
     if not checkpoint.latest(output):
         for sentence in checkpoint.abandoned(student, output, decides):

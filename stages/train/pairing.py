@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from stages.train import arrow, examples, preflight
+from stages.train import arrow, examples, preflight, refusals
 from stages.train.examples import DATA, Tokens
 from stages.train.params import Params
 
@@ -44,7 +44,7 @@ def tokenise(folder: Path, params: Params, tokenizer: Any, stop_ids: set[int], s
                 f"{DATA}/negatives.jsonl, wanted one beside each reply; set select.negatives in params.yaml"
             )
         for rows in examples.read_batches(DATA / "train.jsonl", BATCH):
-            preflight.unweighed(rows, params, student)
+            refusals.unweighed(rows, params, student)
             paired = []
             for number, (row, example) in enumerate(zip(rows, checked(rows, "train", done + 1), strict=True), done):
                 if (row["id"], row["sample"]) == key:

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from stages.train import arrow, brought, examples, known, pairing, preflight
+from stages.train import arrow, brought, examples, known, pairing, preflight, refusals
 from stages.train.examples import DATA, IGNORED, Tokens
 from stages.train.objective import Objective
 from stages.train.objectives.table import OBJECTIVES
@@ -45,7 +45,7 @@ def prepare(folder: Path, params: Params, tokenizer: Any, stop_ids: set[int], st
         counts, num_learnt = tokenise("train", folder, params, tokenizer, stop_ids, student)
     if OBJECTIVES[params.train.objective].kind == "on_policy":
         prompts = (labels.count(IGNORED) for labels in arrow.load(folder / "train.arrow")["labels"])
-        preflight.room_to_reply(prompts, params, student)
+        refusals.room_to_reply(prompts, params, student)
     validation, _ = tokenise("validation", folder, params, tokenizer, stop_ids, student)
     preflight.one_step(num_learnt, params, student)
     if params.profile.packing:
@@ -106,7 +106,7 @@ def lines(
         done = 0
         for rows in examples.read_batches(DATA / f"{source}.jsonl", BATCH):
             if objective.kind == "on_policy":
-                preflight.unweighed(rows, params, student)
+                refusals.unweighed(rows, params, student)
             whole = preflight.tokens(rows, source, done + 1, tokenizer, student)
             preflight.loss_mask(whole, source, done + 1, stop_ids, student)
             done += len(rows)

@@ -16,6 +16,7 @@ from stages.sampling.estimate import estimate
 from stages.sampling.ledger.store import Ledger
 from stages.sampling.request import Request, key
 from stages.sampling.runner import ask, replies
+from stages.score.asking import to_requests
 from stages.score.columns import judge
 from stages.tasks.prompts.table import TASKS
 from tests.sampling.conftest import ENDPOINT, Served, limits, request
@@ -66,7 +67,7 @@ def asked_by_predict(folder: Path, task: str, style: str) -> Request:
 
 
 def asked_of_a_judge() -> Request:
-    (asked,) = judge.to_requests(ROWS[:1], 64)
+    (asked,) = to_requests(judge.QUESTION, ROWS[:1], 64)
     return asked
 
 

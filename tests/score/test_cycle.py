@@ -5,12 +5,13 @@ from collections import Counter
 import pytest
 
 from stages.sampling.request import Reply, unanswered
-from stages.score.columns.cycle import to_numbers, to_requests, word_f1
+from stages.score.asking import to_requests
+from stages.score.columns.cycle import QUESTION, to_numbers, word_f1
 from tests.score.scored import ROWS, row
 
 
 def test_the_model_sees_the_target_and_not_the_prompt() -> None:
-    asked = list(to_requests(ROWS, 256))
+    asked = list(to_requests(QUESTION, ROWS, 256))
     assert asked[2].messages[1] == ("user", "<reply>\n2. #### 2\n</reply>")
     assert [(request.prompt_id, request.style, request.sample) for request in asked] == [
         ("p1", "cycle", 0),

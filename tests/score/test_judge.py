@@ -6,7 +6,8 @@ from collections import Counter
 import pytest
 
 from stages.sampling.request import Reply, unanswered
-from stages.score.columns.judge import CRITERIA, REASONED, read_grade, to_grades, to_requests
+from stages.score.asking import to_requests
+from stages.score.columns.judge import CRITERIA, QUESTION, REASONED, read_grade, to_grades
 from stages.score.rows import question
 from tests.score.scored import ROWS, row
 
@@ -16,7 +17,7 @@ def reply(text: str, finish_reason: str = "stop") -> Reply:
 
 
 def test_each_row_is_asked_for_greedily() -> None:
-    asked = list(to_requests(ROWS, 512))
+    asked = list(to_requests(QUESTION, ROWS, 512))
     places = [("p1", 0), ("p1", 1), ("p2", 0)]
     assert [(request.split, request.prompt_id, request.style, request.sample) for request in asked] == [
         ("train", id, "judge", sample) for id, sample in places
@@ -26,7 +27,7 @@ def test_each_row_is_asked_for_greedily() -> None:
 
 
 def test_the_judge_sees_question_and_target_and_not_the_format_that_was_asked_for() -> None:
-    (_, told), (role, shown) = next(to_requests(ROWS[2:], 512)).messages
+    (_, told), (role, shown) = next(to_requests(QUESTION, ROWS[2:], 512)).messages
     assert (role, shown) == (
         "user",
         "<question>\nIvy has 2 shells. How many?\n</question>\n\n<reply>\n2. #### 2\n</reply>",
@@ -53,7 +54,7 @@ def test_a_conversation_is_shown_turn_by_turn() -> None:
     ],
 )
 def test_each_task_has_its_criteria(task: str, criteria: str) -> None:
-    assert criteria in next(to_requests([row("p2", "?", "2", task=task)], 512)).messages[0][1]
+    assert criteria in next(to_requests(QUESTION, [row("p2", "?", "2", task=task)], 512)).messages[0][1]
 
 
 @pytest.mark.parametrize(

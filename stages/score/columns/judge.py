@@ -8,15 +8,13 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Any, NamedTuple
-
-from pydantic import Field
+from typing import Any
 
 from stages.sampling.process_group import die_with_parent
-from stages.sampling.request import Decoding, Reply, Request, to_request
-from stages.sampling.runner import Ask
+from stages.sampling.request import Reply
+from stages.score.asking import Message, Question, Settings, ask
 from stages.score.column import write_off, write_scores
-from stages.score.params import Section, asked, limits, load
+from stages.score.params import NONE, load
 from stages.score.rows import Row, question, stream_rows
 from stages.tasks.answers.reply import parse_json
 
@@ -42,7 +40,6 @@ REASONED = (
     "The reply gives an answer, with or without reasoning. Check whether each step is valid, whether the answer "
     "follows from the steps, and is right."
 )
-STYLE = "judge"
 SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {"reasoning": {"type": "string"}, "score": {"type": "integer", "enum": [1, 2, 3, 4, 5]}},
@@ -51,51 +48,23 @@ SCHEMA: dict[str, Any] = {
 }
 
 
-class Settings(Section):
-    by: str  # a role of the profile, or none
-    max_tokens: Annotated[int, Field(gt=0)]
-
-
 def main(dry_run: bool) -> None:
     die_with_parent()
     settings = load("judge", Settings)
-    role = asked("judge", "by", settings.by)
-    if not role:
+    if settings.by == NONE:
         write_off("judge", ["judge"])
-        return
-    ask = Ask(role.to_model(), limits())
-    if dry_run:
-        ask.estimate(lambda: to_requests(stream_rows(), settings.max_tokens))
-        return
-    counts = Counter(judged=0, unreadable=0, unanswered=0)
-    grades = to_grades(ask.replies(lambda: to_requests(stream_rows(), settings.max_tokens)), counts)
-    write_scores("judge", ["judge"], stream_rows(), ((grade,) for grade in grades), counts)
-
-
-class Message(NamedTuple):
-    role: str
-    content: str
-
-
-class Worded(NamedTuple):
-    """A row put to a judge, as a prompt in one style."""
-
-    id: str
-    messages: dict[str, list[Message]]
-    schemas: dict[str, dict[str, Any]]
-
-
-def to_requests(rows: Iterable[Row], max_tokens: int) -> Iterator[Request]:
-    """One request for each row, greedy."""
-    for row in rows:
-        worded = Worded(row.id, {STYLE: to_messages(row)}, {STYLE: SCHEMA})
-        yield to_request(worded, row.split, STYLE, {STYLE: max_tokens}, Decoding(), row.sample)
+    elif replies := ask(QUESTION, settings, dry_run):
+        counts = Counter(judged=0, unreadable=0, unanswered=0)
+        write_scores("judge", ["judge"], stream_rows(), ((grade,) for grade in to_grades(replies, counts)), counts)
 
 
 def to_messages(row: Row) -> list[Message]:
     told = INSTRUCTION.format(criteria=CRITERIA.get(row.task, REASONED))
     shown = f"<question>\n{question(row)}\n</question>\n\n<reply>\n{row.target}\n</reply>"
     return [Message("system", told), Message("user", shown)]
+
+
+QUESTION = Question("judge", to_messages, SCHEMA)
 
 
 def to_grades(replies: Iterable[Reply], counts: Counter[str]) -> Iterator[float | None]:
