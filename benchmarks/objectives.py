@@ -1,16 +1,17 @@
-"""Every recipe against plain fine-tuning: `python -m benchmarks.objectives [--arms NAME ...] [--folder FOLDER]`.
+"""Every recipe against plain fine-tuning: `python -m benchmarks.objectives [--arms NAME ...] [--equal tokens time]`.
 
 The laptop's 8b learns from 2,000 examples of a teacher that is asked four times at a high temperature and is sometimes
 wrong (its wrong replies are filtered out; REDI and DPO get them as negatives). Each recipe trains twice for each seed:
-in as many steps of 16 rows as plain, so that all see as many tokens, and in as many as take plain's time. Accuracy on
-500 questions asked plainly with a paired bootstrap over seeds and questions, steps a second relative to plain, the
-calibration error of the student's answers (15 bins, confidence is the reply's probability), and the accuracy that the
-base had on the retention set and the student has not. The setting was chosen once for all recipes, by plain's accuracy
+in as many steps of 16 rows as plain, so that all see as many tokens, and in as many as take the time of what it is
+compared to. A line for each of the two: the steps, accuracy on 500 questions asked plainly with a paired bootstrap over
+seeds and questions, the calibration error of the student's answers (15 bins, confidence is the reply's probability),
+and accuracy on the retention set. The setting was chosen once for all recipes, by plain's accuracy
 on the validation questions (`--split validation --arms plain`). Results and students are kept in the folder as they
 come, and what is there is not measured again: remove it after a change of code.
 """
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from statistics import fmean
 from subprocess import CalledProcessError
@@ -30,6 +31,7 @@ TRAINING = {"train", "objectives", "logits", "profiles"}  # sections of params.y
 FROM_STUDENTS = ("from plain", "dare", "from answers", "transfer")
 ALIKE = 0.1  # speeds that differ by less are the same
 STEPS_FOR_SPEED = 100
+EQUAL = ["tokens", "time"]
 
 
 class Arm(NamedTuple):
@@ -79,6 +81,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--rows", type=int, default=2000)
     parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--equal", choices=EQUAL, nargs="+", default=EQUAL)
     parser.add_argument("--split", default="test")
     parser.add_argument("--folder", type=Path, default=ROOT / ".potstill/benchmark-objectives")
     asked = parser.parse_args()
@@ -91,45 +94,37 @@ def main() -> None:
     def get(name: str, seed: int, steps: int) -> dict[str, Any]:
         return runs.get(name, [*common, *known[name].overrides], seed, steps)
 
-    whole: list[str] = []  # arms of which no seed failed
-    for name in names:
-        if name in FROM_STUDENTS:
-            known |= start_arms(asked.folder / "students")
-        try:
-            for seed in asked.seeds:
-                get(known[name].baseline, seed, asked.steps)
-                get(name, seed, asked.steps)
-            whole.append(name)
-        except CalledProcessError as failed:
-            print(f"| {name} | {failed.cmd[-1]} failed: {asked.folder}/work/log |", flush=True)
-    names = whole
-    # one after the other, so that whatever else the machine does slows all alike
-    speeds = {name: get(name, 1, STEPS_FOR_SPEED)["speed"] for name in dict.fromkeys(["plain", *names])}
-    for name in names:
-        baseline, speed = known[name].baseline, speeds[name] / speeds["plain"]
-        steps = asked.steps if abs(speed - 1) < ALIKE else round(asked.steps * speed)
-        theirs, mine, in_its_time = (
-            [get(which, seed, number) for seed in asked.seeds]
-            for which, number in ((baseline, asked.steps), (name, asked.steps), (name, steps))
-        )
-        print(told(name, baseline, mine, in_its_time, theirs, speed), flush=True)
+    for equal in asked.equal:
+        for name in names:
+            if name in FROM_STUDENTS:
+                known |= start_arms(asked.folder / "students")
+            baseline = known[name].baseline
+            try:
+                speed = speed_of(get, name, baseline) if equal == "time" else 1.0
+                steps = asked.steps if abs(speed - 1) < ALIKE else round(asked.steps * speed)
+                theirs = [get(baseline, seed, asked.steps) for seed in asked.seeds]
+                mine = [get(name, seed, steps) for seed in asked.seeds]
+                print(told(name, baseline, equal, steps, mine, theirs), flush=True)
+            except CalledProcessError as failed:
+                print(f"| {name} | {failed.cmd[-1]} failed: {asked.folder}/work/log |", flush=True)
+
+
+def speed_of(get: Callable[[str, int, int], dict[str, Any]], name: str, baseline: str) -> float:
+    """Steps a second relative to the baseline, both measured one after the other."""
+    mine, theirs = (get(which, 1, STEPS_FOR_SPEED)["speed"] for which in (name, baseline))
+    return mine / theirs
 
 
 def told(
-    name: str,
-    baseline: str,
-    mine: list[dict[str, Any]],
-    in_its_time: list[dict[str, Any]],
-    theirs: list[dict[str, Any]],
-    speed: float,
+    name: str, baseline: str, equal: str, steps: int, mine: list[dict[str, Any]], theirs: list[dict[str, Any]]
 ) -> str:
-    """A row of the table: accuracy by seed, difference to its baseline at equal tokens and at equal time, speed,
-    calibration error, retention."""
+    """A row of the table: accuracy, by seed, difference to its baseline, calibration error, retention."""
     seeds = " ".join(f"{fmean(run['right']) * 100:.1f}" for run in mine)
-    ece, retained = fmean(run["ece"] for run in mine), fmean(run["retained"] for run in mine)
+    right = fmean(fmean(run["right"]) for run in mine)
+    ece, retained = (fmean(run[key] for run in mine) for key in ("ece", "retained"))
     return (
-        f"| {name} | {baseline} | {fmean(fmean(run['right']) for run in mine) * 100:.1f} | {seeds} | {in_points(difference(mine, theirs))} | {speed:.2f} | "
-        f"{in_points(difference(in_its_time, theirs))} | {ece:.3f} | {retained * 100:.1f} |"
+        f"| {name} | {baseline} | {equal} | {steps} | {right * 100:.1f} | {seeds} | "
+        f"{in_points(difference(mine, theirs))} | {ece:.3f} | {retained * 100:.1f} |"
     )
 
 

@@ -8,13 +8,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 import numpy as np
 import torch
+from msgspec.structs import asdict
 from ruamel.yaml import YAML
 
 from stages.evaluate.grade import grade, read_predictions

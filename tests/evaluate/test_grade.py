@@ -1,9 +1,9 @@
 """A reply is right, wrong, read, unreadable, cut off or not there: never two of them."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from stages.evaluate.__main__ import of_split
 from stages.evaluate.arms import arms_of, cost_of, describe, paid_back, paired, pairs

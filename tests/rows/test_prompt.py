@@ -1,9 +1,10 @@
 """The styles in which a prompt is worded, and its file."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import ValidationError
+from msgspec.structs import replace
 
 from stages.rows.prompt import Message, Prompt, read_prompts, write_prompts
 
@@ -35,5 +36,5 @@ def test_a_key_that_no_prompt_has_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "train.jsonl"
     write_prompts(path, [PROMPT])
     path.write_text(path.read_text().replace('"solution"', '"soluton"'))
-    with pytest.raises(TypeError, match="unexpected keyword argument 'soluton'"):
+    with pytest.raises(ValidationError, match="unknown field `soluton`"):
         read_prompts(path)

@@ -16,6 +16,7 @@ from stages.rows.parquet import count_rows, read_rows, scores_in
 from stages.rows.row import KEY
 from stages.score.params import COLUMNS
 from tests.architecture.closure import ROOT
+from tests.here import run_here
 from tests.score.chat_server import grade, recover, serving
 from tests.score.scored import MODELS, ROWS, save_reward_model, write_filtered
 from tests.settings import copy_settings
@@ -164,8 +165,8 @@ def test_a_dry_run_of_cycle_tells_the_requests_and_asks_nothing(tmp_path: Path) 
 
 def test_a_local_model_gives_likelihoods(tmp_path: Path) -> None:
     folder = make(tmp_path, "score.likelihood.reference=base-70b")
-    done = run(folder, "likelihood", "reference")
-    assert done.returncode == 0, done.stderr
+    code, said = run_here(folder, "score.columns.likelihood", "reference")
+    assert code == 0, said
     found = numbers(folder, "likelihood-reference")
     assert all(value == round(value, 4) > 0 for values in found for value in values)
     assert all(whole > per_token for per_token, whole, _ in found)
@@ -176,8 +177,8 @@ def test_a_local_model_gives_likelihoods(tmp_path: Path) -> None:
 
 def test_an_encoder_gives_vectors_and_says_which_is_whose(tmp_path: Path) -> None:
     folder = make(tmp_path, *ENCODER)
-    done = run(folder, "embedding")
-    assert done.returncode == 0, done.stderr
+    code, said = run_here(folder, "score.columns.embedding")
+    assert code == 0, said
     assert np.load(folder / "data/scores/embeddings.npy").shape == (3, 64)
     assert numbers(folder, "embedding") == [(0.0,), (1.0,), (2.0,)]
 
@@ -185,8 +186,8 @@ def test_an_encoder_gives_vectors_and_says_which_is_whose(tmp_path: Path) -> Non
 def test_a_reward_model_gives_rewards(tmp_path: Path) -> None:
     reward = save_reward_model(tmp_path / "reward")
     folder = make(tmp_path, "score.reward.model=reward", f"score.reward.revision='{digest(reward)}'")
-    done = run(folder, "reward")
-    assert done.returncode == 0, done.stderr
+    code, said = run_here(folder, "score.columns.reward")
+    assert code == 0, said
     assert all(value == round(value, 4) != 0 for (value,) in numbers(folder, "reward"))
     assert report(folder, "reward")["too_long"] == 0
 
@@ -199,9 +200,9 @@ ESTIMATE = (
 
 def test_a_gradient_is_compared_with_those_of_the_rows_held_out(tmp_path: Path) -> None:
     folder = make(tmp_path, "score.gradient.under=base-8b")
-    done = run(folder, "gradient")
-    assert done.returncode == 0, done.stderr
-    assert re.search(ESTIMATE, done.stderr), done.stderr
+    code, said = run_here(folder, "score.columns.gradient")
+    assert code == 0, said
+    assert re.search(ESTIMATE, said), said
     # the third row is the only one held out; the others are alike, and of another question
     (first,), (second,), (held_out,) = numbers(folder, "gradient")
     assert held_out == 1.0
@@ -212,17 +213,17 @@ def test_a_gradient_is_compared_with_those_of_the_rows_held_out(tmp_path: Path) 
 
 def test_a_dry_run_of_gradient_tells_the_passes_and_loads_no_model(tmp_path: Path) -> None:
     folder = make(tmp_path, "score.gradient.under=base-8b")
-    done = run(folder, "gradient", "--dry-run")
-    assert (done.returncode, (folder / "data/scores").exists()) == (0, False)
-    assert re.search(ESTIMATE, done.stderr), done.stderr
-    assert "Loading weights" not in done.stderr
+    code, said = run_here(folder, "score.columns.gradient", "--dry-run")
+    assert (code, (folder / "data/scores").exists()) == (0, False)
+    assert re.search(ESTIMATE, said), said
+    assert "Loading weights" not in said
 
 
 def test_neighbours_are_found_by_the_embeddings(tmp_path: Path) -> None:
     folder = make(tmp_path, *ENCODER, "score.space.topics=2", "score.space.neighbour=2")
-    assert run(folder, "embedding").returncode == 0
-    done = run(folder, "space")
-    assert done.returncode == 0, done.stderr
+    assert run_here(folder, "score.columns.embedding")[0] == 0
+    code, said = run_here(folder, "score.columns.space")
+    assert code == 0, said
     vectors = np.load(folder / "data/scores/embeddings.npy")
     cosines = vectors @ vectors.T
     # rows 0 and 1 answer the same question
@@ -234,8 +235,8 @@ def test_neighbours_are_found_by_the_embeddings(tmp_path: Path) -> None:
 
 def test_shape_is_counted_without_a_model(tmp_path: Path) -> None:
     folder = make(tmp_path, "score.shape.measure=true")
-    done = run(folder, "shape")
-    assert done.returncode == 0, done.stderr
+    code, said = run_here(folder, "score.columns.shape")
+    assert code == 0, said
     assert numbers(folder, "shape") == [(0.0, 0.0, None)] * 3  # the rows have no reasoning of their own and no votes
     assert report(folder, "shape")["repetition"] == {"measured": 3, "mean": 0.0, "p5": 0.0, "p50": 0.0, "p95": 0.0}
 
@@ -283,9 +284,9 @@ BAD = {
 def test_a_wrong_value_gives_one_clear_error(column: str, overrides: str, tmp_path: Path) -> None:
     folder = make(tmp_path, *overrides.split(";"))
     if column == "space":  # which reads what the embedding's column writes, off here
-        assert run(folder, "embedding").returncode == 0
-    done = run(folder, column)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith(BAD[column, overrides]), done.stderr
-    assert "Traceback" not in done.stderr
+        assert run_here(folder, "score.columns.embedding")[0] == 0
+    code, said = run_here(folder, f"score.columns.{column.split(maxsplit=1)[0]}", *column.split()[1:])
+    assert code == 1
+    assert said.startswith(BAD[column, overrides]), said
+    assert "Traceback" not in said
     assert not (folder / f"data/scores/{column.replace(' ', '-')}.parquet").exists()
