@@ -3,7 +3,7 @@
 The laptop's 8b learns from 2,000 examples of a teacher that is asked four times at a high temperature and is sometimes
 wrong (its wrong replies are filtered out; REDI and DPO get them as negatives). Each recipe trains twice for each seed:
 in as many steps of 16 rows as plain, so that all see as many tokens, and in as many as take the time of what it is
-compared to. A line for each of the two: the steps, accuracy on 500 questions asked plainly with a paired bootstrap over
+compared to (of processor time, the start-up included). A line for each of the two: the steps, accuracy on 500 questions asked plainly with a paired bootstrap over
 seeds and questions, the calibration error of the student's answers (15 bins, confidence is the reply's probability),
 and accuracy on the retention set. The setting was chosen once for all recipes, by plain's accuracy
 on the validation questions (`--split validation --arms plain`). Results and students are kept in the folder as they
@@ -29,8 +29,8 @@ BASE = "data/laptop/models/base-8b"
 COMMON = ["generate.temperature=1.2", "generate.num_samples=4", "train.keep=last", "predict.styles=plain"]
 TRAINING = {"train", "objectives", "logits", "profiles"}  # sections of params.yaml
 FROM_STUDENTS = ("from plain", "dare", "from answers", "transfer")
-ALIKE = 0.1  # speeds that differ by less are the same
-STEPS_FOR_SPEED = 100
+ALIKE = 0.1  # times that differ by less are the same
+FEW, MORE = 20, 120  # steps: a training of each tells the time of the start and of a step
 EQUAL = ["tokens", "time"]
 
 
@@ -94,14 +94,16 @@ def main() -> None:
     def get(name: str, seed: int, steps: int) -> dict[str, Any]:
         return runs.get(name, [*common, *known[name].overrides], seed, steps)
 
+    def seconds(name: str, steps: int) -> float:
+        return runs.seconds([*common, *known[name].overrides], steps)
+
     for equal in asked.equal:
         for name in names:
             if name in FROM_STUDENTS:
                 known |= start_arms(asked.folder / "students")
             baseline = known[name].baseline
             try:
-                speed = speed_of(get, name, baseline) if equal == "time" else 1.0
-                steps = asked.steps if abs(speed - 1) < ALIKE else round(asked.steps * speed)
+                steps = in_time(seconds, name, baseline, asked.steps) if equal == "time" else asked.steps
                 theirs = [get(baseline, seed, asked.steps) for seed in asked.seeds]
                 mine = [get(name, seed, steps) for seed in asked.seeds]
                 print(told(name, baseline, equal, steps, mine, theirs), flush=True)
@@ -109,10 +111,16 @@ def main() -> None:
                 print(f"| {name} | {failed.cmd[-1]} failed: {asked.folder}/work/log |", flush=True)
 
 
-def speed_of(get: Callable[[str, int, int], dict[str, Any]], name: str, baseline: str) -> float:
-    """Steps a second relative to the baseline, both measured one after the other."""
-    mine, theirs = (get(which, 1, STEPS_FOR_SPEED)["speed"] for which in (name, baseline))
-    return mine / theirs
+def in_time(seconds: Callable[[str, int], float], name: str, baseline: str, steps: int) -> int:
+    """How many steps take the time of the baseline's."""
+    (mine, my_step), (theirs, their_step) = (start_and_step(seconds, which) for which in (name, baseline))
+    found = (theirs + steps * their_step - mine) / my_step
+    return steps if abs(found / steps - 1) < ALIKE else max(1, round(found))
+
+
+def start_and_step(seconds: Callable[[str, int], float], name: str) -> tuple[float, float]:
+    step = (seconds(name, MORE) - seconds(name, FEW)) / (MORE - FEW)
+    return seconds(name, FEW) - FEW * step, step
 
 
 def told(

@@ -4,6 +4,7 @@ in a folder, with the replies of the checkout's ledger.
 
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -32,11 +33,19 @@ NUM_RESAMPLES = 10_000
 STAGES = ("prompts", "generate", "filter", "merge", "select", "logits")
 
 
-def run(stage: str, folder: Path) -> None:
+def run(stage: str, folder: Path) -> float:
+    """Seconds of processor time, which do not depend on what else the machine does."""
     environment = os.environ | {"PYTHONPATH": str(ROOT), "DVC_ROOT": str(ROOT), "OMP_NUM_THREADS": "1"}
+    before = processor_seconds()
     with (folder / "log").open("a") as file:
         command = [sys.executable, "-m", *f"stages.{stage}".split()]
         subprocess.run(command, cwd=folder, env=environment, check=True, stdout=file, stderr=file)
+    return processor_seconds() - before
+
+
+def processor_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def prepare(folder: Path, overrides: list[str]) -> None:
@@ -57,17 +66,20 @@ def in_folder(folder: Path, overrides: list[str]) -> None:
         (folder / shared).symlink_to(ROOT / source)
 
 
-def measure(folder: Path, overrides: list[str], seed: int, steps: int | None, split: str) -> dict[str, Any]:
-    """Train, in so many steps or the epochs of params.yaml, and ask the student."""
+def train(folder: Path, overrides: list[str], seed: int, steps: int | None) -> float:
+    """Train, in so many steps or the epochs of params.yaml. Seconds of processor time."""
     of_steps = []
     if steps is not None:
         of_steps = [f"{STUDENT}.train.num_epochs={steps / -(-num_learnt(folder) // BATCH):.6f}"]
     copy_settings(folder, *overrides, f"train.seed={seed}", *of_steps)
-    for stage in ("train 8b", "predict 8b"):
-        run(stage, folder)
+    return run("train 8b", folder)
+
+
+def measure(folder: Path, overrides: list[str], seed: int, steps: int | None, split: str) -> dict[str, Any]:
+    """Train, and ask the student."""
+    seconds = train(folder, overrides, seed, steps)
+    run("predict 8b", folder)
     report = json.loads((folder / "metrics/train-8b.json").read_text())["train-8b"]
-    said = [line for line in (folder / "log").read_text().splitlines() if "tokens in" in line][-1]
-    seconds = float(said.split(" tokens in ")[1].split(" s of steps")[0])
     predictions = read_predictions(folder / "data/predictions/8b.parquet")
     asked = read_prompts(folder / f"data/prompts/{split}.jsonl")
     retained = [p for p in read_prompts(folder / "data/prompts/retention.jsonl") if p.task != "conversation"]
@@ -79,7 +91,7 @@ def measure(folder: Path, overrides: list[str], seed: int, steps: int | None, sp
         "ece": calibration_error(np.array(confidences(folder / "models/8b", asked, texts)), np.array(right)),
         "rows": num_learnt(folder),
         "steps": report["steps"],
-        "speed": report["steps"] / seconds,
+        "seconds": seconds,
     }
 
 
@@ -127,18 +139,36 @@ class Runs:
         self._found: dict[str, dict[str, Any]] = {line["run"]: line for line in map(json.loads, lines)}
 
     def get(self, name: str, overrides: list[str], seed: int, steps: int | None) -> dict[str, Any]:
-        key = json.dumps([name, overrides, seed, steps])
+        """Of a student that was trained and asked; it is kept under its name and seed."""
+
+        def found(work: Path, settings: list[str]) -> dict[str, Any]:
+            result = measure(work, settings, seed, steps, self._split)
+            kept = self._folder / "students" / f"{name}-{seed}"
+            if not kept.exists():
+                shutil.copytree(work / "models/8b", kept)
+            return result
+
+        return self._kept([name, overrides, seed, steps], overrides, found)
+
+    def seconds(self, overrides: list[str], steps: int) -> float:
+        """Of processor time that a training takes."""
+        key = ["seconds", overrides, steps]
+        return self._kept(key, overrides, lambda work, settings: {"seconds": train(work, settings, 1, steps)})[
+            "seconds"
+        ]
+
+    def _kept(
+        self, parts: list[Any], overrides: list[str], found: Callable[[Path, list[str]], dict[str, Any]]
+    ) -> dict[str, Any]:
+        key = json.dumps(parts)
         if key not in self._found:
             work, settings = self._folder / "work", [*overrides, f"predict.split={self._split}"]
             if self._prepared != settings:
                 self._prepare(work, settings)
                 self._prepared = settings
-            self._found[key] = {"run": key, **measure(work, settings, seed, steps, self._split)}
+            self._found[key] = {"run": key, **found(work, settings)}
             with self._file.open("a") as file:
                 file.write(json.dumps(self._found[key]) + "\n")
-            kept = self._folder / "students" / f"{name}-{seed}"
-            if not kept.exists():
-                shutil.copytree(work / "models/8b", kept)
         return self._found[key]
 
 
