@@ -77,7 +77,8 @@ def tokenise(
             yield numbered
 
     with brought.writing(folder, split, by_sequence) if brings else nullcontext() as writer:
-        numbered = split == "train" and (params.profile.packing or brings)
+        lacks_lines = params.train.overlong == "truncate" and OBJECTIVES[params.train.objective].kind == "tokens"
+        numbered = split == "train" and (params.profile.packing or brings or lacks_lines)
         num_kept = arrow.write(folder / f"{split}.arrow", kept(writer), numbered)
     num_truncated = preflight.overlong(lengths, split, params.profile.max_length, params.train.overlong, student)
     return {"examples": len(lengths), "truncated": num_truncated, "emptied": num_emptied}, num_kept

@@ -69,6 +69,8 @@ def test_what_is_cut_and_left_out_is_counted(prepared: Prepared) -> None:
     kept = arrow.head(folder, 99)
     assert len(kept) == 49
     assert len(kept[20].input_ids) == 60
+    # a fault in a step names the lines of its examples
+    assert [arrow.examples_in(row, 0) for row in arrow.load(folder / "train.arrow").select([20, 21])] == [[21], [23]]
 
 
 def test_a_row_of_weight_0_is_not_learnt_and_not_counted_as_emptied(prepared: Prepared) -> None:
