@@ -63,7 +63,7 @@ def test_an_epoch_is_whole_steps_and_each_comes_once_for_each_pass() -> None:
     assert len(order) == 16
 
 
-def test_prompts_are_those_that_are_served_in_our_order(params: Params, tmp_path: Path) -> None:
+def test_the_prompts_of_a_step_are_those_of_its_rows_as_they_are_served(params: Params, tmp_path: Path) -> None:
     trainer = made(params, tmp_path)
     drawn(trainer)
     passes = trainer._buffered_inputs
