@@ -3,15 +3,15 @@
 The laptop's 8b learns from 2,000 examples of a teacher that is asked four times at a high temperature and is sometimes
 wrong (its wrong replies are filtered out; REDI and DPO get them as negatives). Each recipe trains twice for each seed:
 in as many steps of 16 rows as plain, so that all see as many tokens, and in as many as take the time of what it is
-compared to (of processor time, the start-up included). A line for each of the two: the steps, accuracy on 500 questions asked plainly with a paired bootstrap over
-seeds and questions, the calibration error of the student's answers (15 bins, confidence is the reply's probability),
-and accuracy on the retention set. The setting was chosen once for all recipes, by plain's accuracy
-on the validation questions (`--split validation --arms plain`). Results and students are kept in the folder as they
-come, and what is there is not measured again: remove it after a change of code.
+compared to, where a step takes longer or shorter. Steps are measured once, by the clock: keep a core free. A line for
+each training tells the steps, accuracy on 500 questions asked plainly with a paired bootstrap over seeds and questions,
+the calibration error of the student's answers (15 bins, confidence is the reply's probability), and accuracy on the
+retention set. The setting was chosen once for all recipes, by plain's accuracy on the validation questions
+(`--split validation --arms plain`). Results and students are kept in the folder as they come, and what is there is not
+measured again: remove it after a change of code.
 """
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 from statistics import fmean
 from subprocess import CalledProcessError
@@ -30,7 +30,7 @@ COMMON = ["generate.temperature=1.2", "generate.num_samples=4", "train.keep=last
 TRAINING = {"train", "objectives", "logits", "profiles"}  # sections of params.yaml
 FROM_STUDENTS = ("from plain", "dare", "from answers", "transfer")
 ALIKE = 0.15  # times that differ by less are the same; one measured twice differs by up to 0.1
-FEW, MORE = 20, 120  # steps: a training of each tells the time of the start and of a step
+STEPS_TO_MEASURE = 200
 EQUAL = ["tokens", "time"]
 
 
@@ -94,8 +94,8 @@ def main() -> None:
     def get(name: str, seed: int, steps: int) -> dict[str, Any]:
         return runs.get(name, [*common, *known[name].overrides], seed, steps)
 
-    def seconds(name: str, steps: int) -> float:
-        return runs.seconds([*common, *known[name].overrides], steps)
+    def seconds(name: str) -> float:
+        return runs.seconds(name, [*common, *known[name].overrides], STEPS_TO_MEASURE)
 
     for equal in asked.equal:
         for name in names:
@@ -103,27 +103,18 @@ def main() -> None:
                 known |= start_arms(asked.folder / "students")
             baseline = known[name].baseline
             try:
-                steps = in_time(seconds, name, baseline, asked.steps) if equal == "time" else asked.steps
-                if equal == "time" and steps == asked.steps:
-                    print(f"| {name} | {baseline} | time | {steps} | takes as long as {baseline} |", flush=True)
-                    continue
+                steps = asked.steps
+                if equal == "time":
+                    times = seconds(name) / seconds(baseline)
+                    print(f"| {name} | a step takes {times:.2f} times that of {baseline} |", flush=True)
+                    if abs(times - 1) < ALIKE:
+                        continue
+                    steps = max(1, round(asked.steps / times))
                 theirs = [get(baseline, seed, asked.steps) for seed in asked.seeds]
                 mine = [get(name, seed, steps) for seed in asked.seeds]
                 print(told(name, baseline, equal, steps, mine, theirs), flush=True)
             except CalledProcessError as failed:
                 print(f"| {name} | {failed.cmd[-1]} failed: {asked.folder}/work/log |", flush=True)
-
-
-def in_time(seconds: Callable[[str, int], float], name: str, baseline: str, steps: int) -> int:
-    """How many steps take the time of the baseline's."""
-    (mine, my_step), (theirs, their_step) = (start_and_step(seconds, which) for which in (name, baseline))
-    found = (theirs + steps * their_step - mine) / my_step
-    return steps if abs(found / steps - 1) < ALIKE else max(1, round(found))
-
-
-def start_and_step(seconds: Callable[[str, int], float], name: str) -> tuple[float, float]:
-    step = (seconds(name, MORE) - seconds(name, FEW)) / (MORE - FEW)
-    return seconds(name, FEW) - FEW * step, step
 
 
 def told(

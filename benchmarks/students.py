@@ -4,7 +4,6 @@ in a folder, with the replies of the checkout's ledger.
 
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -33,19 +32,11 @@ NUM_RESAMPLES = 10_000
 STAGES = ("prompts", "generate", "filter", "merge", "select", "logits")
 
 
-def run(stage: str, folder: Path) -> float:
-    """Seconds of processor time, which do not depend on what else the machine does."""
+def run(stage: str, folder: Path) -> None:
     environment = os.environ | {"PYTHONPATH": str(ROOT), "DVC_ROOT": str(ROOT), "OMP_NUM_THREADS": "1"}
-    before = processor_seconds()
     with (folder / "log").open("a") as file:
         command = [sys.executable, "-m", *f"stages.{stage}".split()]
         subprocess.run(command, cwd=folder, env=environment, check=True, stdout=file, stderr=file)
-    return processor_seconds() - before
-
-
-def processor_seconds() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 def prepare(folder: Path, overrides: list[str]) -> None:
@@ -67,19 +58,21 @@ def in_folder(folder: Path, overrides: list[str]) -> None:
 
 
 def train(folder: Path, overrides: list[str], seed: int, steps: int | None) -> float:
-    """Train, in so many steps or the epochs of params.yaml. Seconds of processor time."""
+    """Train, in so many steps or the epochs of params.yaml. Seconds of a step, by the clock."""
     of_steps = []
     if steps is not None:
         of_steps = [f"{STUDENT}.train.num_epochs={steps / -(-num_learnt(folder) // BATCH):.6f}"]
     copy_settings(folder, *overrides, f"train.seed={seed}", *of_steps)
-    return run("train 8b", folder)
+    run("train 8b", folder)
+    report = json.loads((folder / "metrics/train-8b.json").read_text())["train-8b"]
+    said = [line for line in (folder / "log").read_text().splitlines() if "tokens in" in line][-1]
+    return float(said.split(" tokens in ")[1].split(" s of steps")[0]) / report["steps"]
 
 
 def measure(folder: Path, overrides: list[str], seed: int, steps: int | None, split: str) -> dict[str, Any]:
     """Train, and ask the student."""
-    seconds = train(folder, overrides, seed, steps)
+    train(folder, overrides, seed, steps)
     run("predict 8b", folder)
-    report = json.loads((folder / "metrics/train-8b.json").read_text())["train-8b"]
     predictions = read_predictions(folder / "data/predictions/8b.parquet")
     asked = read_prompts(folder / f"data/prompts/{split}.jsonl")
     retained = [p for p in read_prompts(folder / "data/prompts/retention.jsonl") if p.task != "conversation"]
@@ -90,8 +83,6 @@ def measure(folder: Path, overrides: list[str], seed: int, steps: int | None, sp
         "retained": fmean(rights([p for p in predictions if p.split == "retention"], retained)),
         "ece": calibration_error(np.array(confidences(folder / "models/8b", asked, texts)), np.array(right)),
         "rows": num_learnt(folder),
-        "steps": report["steps"],
-        "seconds": seconds,
     }
 
 
@@ -150,9 +141,9 @@ class Runs:
 
         return self._kept([name, overrides, seed, steps], overrides, found)
 
-    def seconds(self, overrides: list[str], steps: int) -> float:
-        """Of processor time that a training takes."""
-        key = ["seconds", overrides, steps]
+    def seconds(self, name: str, overrides: list[str], steps: int) -> float:
+        """Of a step, by the clock."""
+        key = ["seconds", name, overrides, steps]
         return self._kept(key, overrides, lambda work, settings: {"seconds": train(work, settings, 1, steps)})[
             "seconds"
         ]
