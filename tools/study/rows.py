@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import yaml
 from dvc.repo import Repo
 from dvc.repo.experiments.utils import exp_refs_by_names
-from tools.study.study import Point
 
 from stages.evaluate.params import Params
+from tools.study.study import Point
 
 METRICS = ("evaluate", "generate", "filter", "select")
 BY_HEAD = "  evaluate:\n"  # of the lock's block; the whole file takes longer to read than the rows
