@@ -19,6 +19,8 @@ SYMBOLS = {  # Vega's names of shapes, as paths in a square of 12 pixels
 SHAPES = tuple(SYMBOLS)
 WIDTH, STEP = 300, 19  # of a plot and of a line in it, in pixels
 MOST = 40  # arms of a plot with a line each
+SHADES = {"right": 0.1, "read": 0.1, "wrong": 0.35, "unreadable": 0.6, "cut off": 0.8, "unanswered": 1.0}  # of ink
+LETTER = 6.4  # pixels of a letter of a label: the reader's type may be wider than the one that Vega measures
 BASE = "https://vega.github.io/vega-datasets/"  # which vl-convert puts before every link
 CONFIG = {
     "background": None,
@@ -27,7 +29,7 @@ CONFIG = {
     "title": {"color": INK, "anchor": "start", "fontSize": 13, "fontWeight": 600, "offset": 8},
     "axis": {
         "labelColor": INK, "titleColor": INK, "domainColor": INK, "tickColor": INK, "gridColor": "#80808033",
-        "labelFontSize": 11, "titleFontSize": 11, "titleFontWeight": "normal", "labelLimit": 220,
+        "labelFontSize": 11, "titleFontSize": 11, "titleFontWeight": "normal", "labelLimit": 260,
     },
     "legend": {"labelColor": INK, "titleColor": INK, "labelFontSize": 11, "titleFontSize": 11, "orient": "top",
                "titleFontWeight": "normal"},
@@ -70,6 +72,12 @@ def title(text: str, below: str = "") -> dict[str, Any]:
     return {"text": text, "subtitle": below, "subtitleColor": INK, "subtitleFontSize": 11}
 
 
+def down(field: str, labels: Sequence[str]) -> dict[str, Any]:
+    """The lines of a plot, in this order."""
+    room = {"minExtent": 8 + LETTER * max(map(len, labels), default=0)}
+    return {"field": field, "type": "nominal", "sort": list(labels), "title": None, "axis": room}
+
+
 def across(field: str, name: str, **more: Any) -> dict[str, Any]:
     return {"field": field, "type": "quantitative", "title": name, "scale": {"zero": False, "nice": True}, **more}
 
@@ -97,7 +105,7 @@ def forest(name: str, below: str, unit: str, lines: Sequence[Line], marks: Seque
     lines = lines[:MOST]
     rows = [line._asdict() | {"seeds": None} for line in lines]
     seeds = [{"arm": line.arm, "value": value, "link": link} for line in lines for value, link in line.seeds]
-    y = {"field": "arm", "type": "nominal", "sort": [line.arm for line in lines], "title": None}
+    y = down("arm", [line.arm for line in lines])
     scales = look.scales()
     href = {"field": "link"}
     layers: list[dict[str, Any]] = [
@@ -149,7 +157,7 @@ class Step(NamedTuple):
 def effects(name: str, below: str, unit: str, steps: Sequence[Step]) -> str:
     """Differences with intervals, a line for each student; those of all students are filled."""
     students = list(dict.fromkeys(step.student for step in steps))
-    y = {"field": "effect", "type": "nominal", "sort": None, "title": None}
+    y = down("effect", list(dict.fromkeys(step.effect for step in steps)))
     offset = {"field": "student", "sort": students}
     data = {"values": [step._asdict() for step in steps]}
     shape = {"field": "student", "scale": {"domain": students, "range": SHAPES[: len(students)]}, "title": None}
@@ -157,7 +165,7 @@ def effects(name: str, below: str, unit: str, steps: Sequence[Step]) -> str:
         {
             "title": title(name, below),
             "width": WIDTH,
-            "height": {"step": max(STEP, 13 * len(students))},
+            "height": {"step": STEP if len(students) == 1 else 11},
             "data": data,
             "layer": [
                 {"mark": {"type": "rule", "color": INK, "opacity": 0.5}, "encoding": {"x": {"datum": 0}}},
@@ -193,45 +201,48 @@ def scatter(
     look: Look,
 ) -> str:  # fmt: skip
     """Arms and models beside them (crosses); `front` is joined by steps, dots of one path by lines."""
-    scales = look.scales()
+    scales, href, text = look.scales(), {"field": "link"}, {"text": {"field": "label"}}
     place = {"x": across("x", x_name), "y": across("y", y_name)}
-    near = {"type": "text", "align": "left", "dx": 7, "dy": -7}
-    layers: list[dict[str, Any]] = []
-    if front:
-        line = {"type": "line", "interpolate": "step-after", "color": INK, "opacity": 0.6, "strokeDash": [4, 3]}
-        layers.append({"data": values(front), "mark": line, "encoding": place})
-    if joined := [dot for dot in dots if dot.path]:
-        line = {"type": "line", "color": INK, "opacity": 0.4}
-        layers.append({"data": values(joined), "mark": line, "encoding": {**place, "detail": {"field": "path"}}})
     bars = {"x": place["x"], "y": across("low", y_name), "y2": {"field": "high"}, "color": scales["color"]}
-    layers.append({"data": values(dots), "mark": {"type": "rule", "opacity": 0.7}, "encoding": bars})
-    for filled in (True, False):
-        some = [dot for dot in dots if dot.filled == filled]
-        ink = {"fill": "color"} if filled else {}
-        channels = {"shape": scales["shape"], "color": scales["color"]} | {k: scales[v] for k, v in ink.items()}
-        point = {"type": "point", "filled": filled, "size": 80, "opacity": 1, "strokeWidth": 1.8}
-        encoding = {**place, **channels, "href": {"field": "link"}}
-        layers.append({"data": values(some), "mark": point, "encoding": encoding})
-    if others:
-        cross = {"type": "point", "shape": "cross", "filled": True, "size": 60, "color": INK, "opacity": 0.8}
-        layers.append({"data": values(others), "mark": cross, "encoding": place})
-    labelled = [dot for dot in (*dots, *others) if dot.label]
-    layers.append({"data": values(labelled), "mark": near, "encoding": {**place, "text": {"field": "label"}}})
-    return draw({"title": title(name, below), "width": WIDTH, "height": 220, "layer": layers})
+    steps = {"type": "line", "interpolate": "step-after", "color": INK, "opacity": 0.6, "strokeDash": [4, 3]}
+    line = {"type": "line", "color": INK, "opacity": 0.4}
+    point = {"type": "point", "size": 80, "opacity": 1, "strokeWidth": 1.8}
+    cross = {"type": "point", "shape": "cross", "filled": True, "size": 60, "color": INK, "opacity": 0.8}
+    every = [*dots, *others]
+    middle = (min(dot.x for dot in every) + max(dot.x for dot in every)) / 2
+    layers = [
+        (front, steps, place),
+        ([dot for dot in dots if dot.path], line, {**place, "detail": {"field": "path"}}),
+        (dots, {"type": "rule", "opacity": 0.7}, bars),
+        ([dot for dot in dots if dot.filled], {**point, "filled": True}, {**place, **scales, "href": href}),
+        ([dot for dot in dots if not dot.filled], {**point, "filled": False}, {**place, **scales, "href": href}),
+        (others, cross, place),
+        ([dot for dot in every if dot.label and dot.x <= middle], label_mark("left", 8), {**place, **text}),
+        ([dot for dot in every if dot.label and dot.x > middle], label_mark("right", -8), {**place, **text}),
+    ]
+    layer = [
+        {"data": {"values": [dot._asdict() for dot in some]}, "mark": mark, "encoding": encoding}
+        for some, mark, encoding in layers
+        if some
+    ]
+    return draw({"title": title(name, below), "width": WIDTH + 80, "height": 240, "layer": layer})
 
 
-def values(dots: Sequence[Dot]) -> dict[str, Any]:
-    return {"values": [dot._asdict() for dot in dots]}
+def label_mark(align: str, dx: int) -> dict[str, Any]:
+    return {"type": "text", "align": align, "dx": dx, "dy": -8}
 
 
 def stacked(
     name: str, below: str, shares: Sequence[dict[str, Any]], arms: Sequence[str], outcomes: Sequence[str]
 ) -> str:
     """Shares of replies by outcome, a bar for each arm; in shades of ink, because colours are the arms'."""
-    shades = [0.12 + 0.88 * i / max(1, len(outcomes) - 1) for i in range(len(outcomes))]
-    y = {"field": "arm", "type": "nominal", "sort": list(arms[:MOST]), "title": None}
+    y = down("arm", arms[:MOST])
     x = across("share", "% of replies", stack="zero", scale={"domain": [0, 100]})
-    shade = {"field": "outcome", "sort": list(outcomes), "scale": {"domain": list(outcomes), "range": shades}}
+    shade = {
+        "field": "outcome",
+        "sort": list(outcomes),
+        "scale": {"domain": list(outcomes), "range": [SHADES[o] for o in outcomes]},
+    }
     return draw(
         {
             "title": title(name, below),

@@ -8,40 +8,32 @@ from markupsafe import Markup
 from stages.rows.prompt import PLAIN
 from tools.study import charts
 from tools.study.answer import Bounds, Scope
+from tools.study.cost import Priced
 from tools.study.grades import OUTCOMES
-from tools.study.scores import Dataset, mean_metric, mean_price
+from tools.study.scores import Dataset
 from tools.study.statistics import contrast, interval
 from tools.study.study import Study
 
-WIDE = 20  # how many times the least tokens the most are, for an axis of logarithms
-
 
 def draw_all(
-    study: Study, datasets: Sequence[Dataset], found: Sequence[Scope], look: charts.Look, confidence: float
+    study: Study,
+    datasets: Sequence[Dataset],
+    found: Sequence[Scope],
+    models: Mapping[str, Sequence[Priced]],
+    look: charts.Look,
+    confidence: float,
 ) -> dict[str, list[Any]]:
-    """The plots of each section, as SVG."""
-    students = list(datasets[0].scores)
-    single = {(scope.student, *scope.datasets): scope for scope in found if len(scope.datasets) == 1}
+    """The plots of each section, as SVG; `models` by data set."""
+    each = [(dataset, student) for dataset in datasets for student in dataset.scores]
+    priced = [dataset for dataset in datasets if any(model.price is not None for model in models[dataset.name])]
+    taught = [dataset for dataset in datasets if any(model.learnt for model in models[dataset.name])]
     drawn = {
         "arms": [arms(scope, datasets, study.file.compare, look, confidence) for scope in found],
         "effects": [effects(some, confidence) for some in by_datasets(found) if some[0].effects],
-        "cost": [
-            plot
-            for dataset in datasets
-            if (plot := cost(dataset, [single[s, dataset.name] for s in students], study.file.compare, look))
-        ],
-        "tokens": [
-            plot
-            for dataset in datasets
-            if (plot := tokens(dataset, [single[s, dataset.name] for s in students], study, look))
-        ],
-        "forgetting": [
-            forgetting(dataset, student, look, confidence)
-            for dataset in datasets
-            for student in students
-            if student in dataset.forgotten
-        ],
-        "failures": [failures(dataset, student) for dataset in datasets for student in students],
+        "cost": [cost(dataset, models[dataset.name], look) for dataset in priced],
+        "tokens": [tokens(dataset, models[dataset.name], study, look) for dataset in taught],
+        "forgetting": [forgetting(d, student, look, confidence) for d, student in each if student in d.forgotten],
+        "failures": [failures(dataset, student) for dataset, student in each],
     }
     return {section: [Markup(svg) for svg in plots] for section, plots in drawn.items()}
 
@@ -90,7 +82,7 @@ def in_percent(bounds: Bounds) -> tuple[float, float, float]:
 
 def effects(some: Sequence[Scope], confidence: float) -> str:
     steps = [
-        charts.Step(f"{effect.factor}: {effect.to} − {effect.of}", scope.student, *in_percent(effect.difference))  # noqa: RUF001
+        charts.Step(f"{short(effect.factor)}: {effect.to} − {effect.of}", scope.student, *in_percent(effect.difference))  # noqa: RUF001
         for scope in some
         for effect in scope.effects
     ]
@@ -98,84 +90,56 @@ def effects(some: Sequence[Scope], confidence: float) -> str:
     return charts.effects(" and ".join(some[0].datasets), with_interval(confidence), unit, steps)
 
 
-def cost(dataset: Dataset, found: Sequence[Scope], compare: str, look: charts.Look) -> str | None:
-    """Score against the price of a thousand questions, the models that nothing was taught beside the arms."""
-    prices = {
-        (scope.student, arm): mean_price(dataset.experiments[arm], scope.student)
-        for scope in found
-        for arm in scope.arms
-    }
-    if any(price is None for price in prices.values()):
-        return None
-    places = [
-        ((scope.student, arm), prices[scope.student, arm] or 0.0, bounds)
-        for scope in found
-        for arm, bounds in scope.arms.items()
-    ]
-    first = dataset.experiments.get(compare, next(iter(dataset.experiments.values())))[0]
-    others = [
-        ((arm["model"], arm["style"]), arm["cost_per_1000"], Bounds(arm["value"], *arm["interval"]))
-        for arm in first.metrics["evaluate"]["arms"]
-        if arm["model"] not in dataset.scores
-        and arm["cost_per_1000"] is not None
-        and (arm["model"] == "teacher" or arm["style"] == PLAIN)
-    ]
-    on_front = front([(price, bounds.value) for _, price, bounds in (*places, *others)])
-
-    def dot(model: str, arm: str, price: float, bounds: Bounds, filled: bool, link: str) -> charts.Dot:
-        label = f"{model} {arm}" if (price, bounds.value) in on_front or not link else ""
-        return charts.Dot(arm, price, *in_percent(bounds), label, filled, link, "")
-
-    dots = [dot(*who, price, bounds, who[0] == found[0].student, f"#arm-{who[1]}") for who, price, bounds in places]
-    crosses = [dot(*who, price, bounds, True, "") for who, price, bounds in others]
-    line = sorted((dot for dot in (*dots, *crosses) if (dot.x, dot.y / 100) in on_front), key=lambda dot: dot.x)
-    below = told_students(found) + "; dashed: the Pareto front"
-    return charts.scatter(
-        dataset.name, below, "price of 1,000 questions", unit_of(dataset.measure), dots, crosses, line, look
-    )
+def short(factor: str) -> str:
+    """The last key of a parameter's path."""
+    return factor.rpartition(".")[2]
 
 
-def told_students(found: Sequence[Scope]) -> str:
-    others = ", ".join(scope.student for scope in found[1:])
-    return f"filled: {found[0].student}" + (f"; hollow: {others}" if others else "")
+def cost(dataset: Dataset, models: Sequence[Priced], look: charts.Look) -> str:
+    """Score against price, the models that were taught nothing beside the arms; the front is numbered."""
+    students = list(dataset.scores)
 
-
-def front(places: Sequence[tuple[float, float]]) -> set[tuple[float, float]]:
-    """Those than which none is both as cheap and better, or as good and cheaper."""
-    kept, best = set[tuple[float, float]](), float("-inf")
-    for price, value in sorted(places, key=lambda place: (place[0], -place[1])):
-        if value > best:
-            kept.add((price, value))
-            best = value
-    return kept
-
-
-def tokens(dataset: Dataset, found: Sequence[Scope], study: Study, look: charts.Look) -> str | None:
-    """Score against the teacher's tokens that are learnt; arms that differ in one number alone are joined."""
-    learnt = {
-        arm: mean_metric(seeds, "select", "select", "tokens") or 0.0 for arm, seeds in dataset.experiments.items()
-    }
-    if not any(learnt.values()):
-        return None
-    paths = curves({arm: study.arms[arm].factors for arm in dataset.experiments})
-    dots = [
-        charts.Dot(
-            arm, learnt[arm], *in_percent(bounds), "", scope.student == found[0].student, f"#arm-{arm}",
-            f"{scope.student} {paths[arm]}" if paths[arm] else "",
+    def dot(model: Priced) -> charts.Dot:
+        is_arm = model.model in students
+        name = "" if is_arm else model.model if model.arm == PLAIN else f"{model.model} {model.arm}"
+        label = f"{model.rank or ''} {name}".strip()
+        link = f"#arm-{model.arm}" if is_arm else ""
+        return charts.Dot(
+            model.arm, model.price or 0.0, *in_percent(model.score), label, model.model == students[0], link, ""
         )
-        for scope in found
-        for arm, bounds in scope.arms.items()
-    ]  # fmt: skip
+
+    known = [(model, dot(model)) for model in models if model.price is not None]
+    line = [found for _, found in sorted((model.rank, found) for model, found in known if model.rank)]
+    below = f"{told_students(students)}; dashed and numbered: the Pareto front"
     return charts.scatter(
         dataset.name,
-        told_students(found),
-        "the teacher's tokens learnt from",
+        below,
+        "price of 1,000 questions (by the prices of params.yaml)",
         unit_of(dataset.measure),
-        dots,
-        [],
-        [],
+        [found for _, found in known if found.link],
+        [found for _, found in known if not found.link],
+        line,
         look,
     )
+
+
+def told_students(students: Sequence[str]) -> str:
+    others = ", ".join(students[1:])
+    return f"filled: {students[0]}" + (f"; hollow: {others}" if others else "")
+
+
+def tokens(dataset: Dataset, models: Sequence[Priced], study: Study, look: charts.Look) -> str:
+    """Score against the teacher's tokens that are learnt; arms that differ in one number alone are joined."""
+    students = list(dataset.scores)
+    paths = curves({arm: study.arms[arm].factors for arm in dataset.experiments})
+    dots = [
+        charts.Dot(m.arm, m.learnt, *in_percent(m.score), "", m.model == students[0], f"#arm-{m.arm}", path)
+        for m in models
+        if m.model in students
+        for path in [f"{m.model} {paths[m.arm]}" if paths[m.arm] else ""]
+    ]
+    x, y = "the teacher's tokens learnt from", unit_of(dataset.measure)
+    return charts.scatter(dataset.name, told_students(students), x, y, dots, [], [], look)
 
 
 def curves(factors: Mapping[str, Mapping[str, str]]) -> dict[str, str]:

@@ -9,10 +9,11 @@ from markupsafe import Markup
 
 from tools.study import charts
 from tools.study.answer import Scope, scopes
+from tools.study.cost import priced
 from tools.study.grades import read_settings
 from tools.study.plots import draw_all
 from tools.study.rows import read_experiments
-from tools.study.scores import Dataset, mean_metric, mean_price, read_dataset
+from tools.study.scores import Dataset, mean_metric, read_dataset
 from tools.study.study import STUDIES, Study, points
 from tools.study.twenty import most_different
 
@@ -36,29 +37,39 @@ def write_report(study: Study) -> None:
         if (some := [experiment for experiment in experiments if experiment.point.dataset == name])
     ]
     confidence = read_settings(experiments[0].settings).evaluate.confidence
-    factors = {name: arm.factors for name, arm in study.arms.items()}
-    found = scopes(datasets, factors, confidence)
-    look = charts.Look(list(study.arms))
+    arms = {point.arm: study.arms[point.arm] for point in every}
+    found = scopes(datasets, {name: arm.factors for name, arm in arms.items()}, confidence)
+    look = charts.Look(list(arms))
+    models = {
+        dataset.name: priced(dataset, [scope for scope in found if is_of(scope, dataset)], study.file.compare)
+        for dataset in datasets
+    }
     facts = {
         "study": study,
+        "arms": arms,
         "num_points": len(every),
         "experiments": experiments,
         "missing": missing,
         "datasets": datasets,
         "confidence": confidence,
         "scopes": found,
-        "costs": [row for dataset in datasets for row in costs(dataset, found)],
+        "models": models,
         "pairs": {scope.name: shown_pairs(scope, study.file.compare) for scope in found},
         "failures": filter_failures(datasets),
         "questions": most_different(datasets),
-        "plots": draw_all(study, datasets, found, look, confidence),
-        "symbols": {arm: Markup(charts.symbol(look, arm)) for arm in study.arms},
+        "plots": draw_all(study, datasets, found, models, look, confidence),
+        "symbols": {arm: Markup(charts.symbol(look, arm)) for arm in arms},
     }
     folder = STUDIES / study.name
     folder.mkdir(exist_ok=True)
     for name, escape in (("report.html", True), ("report.md", False)):
         (folder / name).write_text(render(f"{name}.jinja", escape, facts), encoding="utf-8")
         print(folder / name)
+
+
+def is_of(scope: Scope, dataset: Dataset) -> bool:
+    """A student's on this data set alone."""
+    return scope.datasets == [dataset.name] and scope.student in dataset.scores
 
 
 def render(template: str, escape: bool, facts: dict[str, Any]) -> str:
@@ -89,29 +100,6 @@ def number(value: float | None) -> str:
 def cell(text: str) -> str:
     """Of a Markdown table."""
     return text.replace("|", "\\|").replace("\n", " ")
-
-
-def costs(dataset: Dataset, found: Sequence[Scope]) -> list[dict[str, Any]]:
-    """What the replies to learn from and the student's service cost, beside its score."""
-    rows = list[dict[str, Any]]()
-    for student in dataset.scores:
-        scope = next(scope for scope in found if scope.student == student and scope.datasets == [dataset.name])
-        for arm, bounds in scope.arms.items():
-            seeds = dataset.experiments[arm]
-            asked = [mean_metric(seeds, "generate", "generate", key) for key in ("prompt_tokens", "completion_tokens")]
-            rows.append(
-                {
-                    "dataset": dataset.name,
-                    "student": student,
-                    "arm": arm,
-                    "bounds": bounds,
-                    "price": mean_price(seeds, student),
-                    "asked": sum(filter(None, asked)),
-                    "spent": mean_metric(seeds, "generate", "generate", "cost"),
-                    "learnt": mean_metric(seeds, "select", "select", "tokens"),
-                }
-            )
-    return rows
 
 
 def shown_pairs(scope: Scope, compare: str) -> list[Any]:

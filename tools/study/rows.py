@@ -41,15 +41,16 @@ def read_experiments(points: Sequence[Point]) -> tuple[list[Experiment], list[Mi
     """In the order of the points; one whose rows are not at hand is missing, and says why."""
     found, missing = list[Experiment](), list[Missing]()
     with Repo() as repo, reading(Path(repo.root_dir)) as blob:
-        baseline = repo.scm.get_rev()
-        named = exp_refs_by_names(repo.scm, {point.name for point in points})
+        scm: Any = repo.scm
+        baseline = scm.get_rev()
+        named = exp_refs_by_names(scm, {point.name for point in points})
         for point in points:
             # a name may hang on several commits: the one of this commit goes before others
             refs = sorted(named.get(point.name, []), key=lambda ref: (ref.baseline_sha != baseline, ref.baseline_sha))
             if not refs:
                 missing.append(Missing(point.name, "there is no such experiment"))
                 continue
-            read = read_one(point, str(repo.scm.get_ref(str(refs[0]))), blob, repo.cache.local.oid_to_path)
+            read = read_one(point, str(scm.get_ref(str(refs[0]))), blob, repo.cache.local.oid_to_path)
             found.append(read) if isinstance(read, Experiment) else missing.append(read)
     return found, missing
 
@@ -98,7 +99,8 @@ def reading(root: Path) -> Iterator[Any]:
     command = ["git", "cat-file", "--batch"]
     with subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         ask, answer = process.stdin, process.stdout
-        assert ask and answer
+        assert ask
+        assert answer
 
         def blob(name: str) -> bytes | None:
             ask.write(f"{name}\n".encode())

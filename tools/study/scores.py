@@ -79,7 +79,7 @@ def forgetting(experiment: Experiment, student: str) -> Numbers:
         graded(experiment.read[f"data/predictions/{model}.parquet"], prompts, RETENTION, experiment.settings).values
         for model in (f"base-{student}", student)
     )
-    return base - own
+    return np.subtract(base, own, dtype=float)
 
 
 def of_model(experiment: Experiment, model: str, style: str = PLAIN) -> dict[str, Any] | None:

@@ -68,7 +68,7 @@ def rows(table: Table, which: Sequence[int]) -> Table:
     return Table(*(column[list(which)] for column in table))
 
 
-def contrast(table: Table, weights: Sequence[float]) -> Estimate:
+def contrast(table: Table, weights: Sequence[float] | Numbers) -> Estimate:
     """The sum of the arms' means by these weights: an arm's mean, a difference, or a mean of differences."""
     weights_A = np.array(weights, dtype=float)
     of_questions = weights_A @ table.means_AQ
