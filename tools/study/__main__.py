@@ -22,7 +22,9 @@ def main() -> None:
 
             run(study, options.jobs, options.dry_run)
         case "report":
-            raise SystemExit("report: not yet")
+            from tools.study.report import write_report
+
+            write_report(study)
 
 
 if __name__ == "__main__":

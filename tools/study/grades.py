@@ -1,6 +1,6 @@
 """The replies of experiments, graded as `evaluate` does it: a value and an outcome for each question."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
@@ -45,7 +45,7 @@ def graded(predictions: Path, prompts: Path, split: str, settings: str) -> Grade
     asked, params = questions(prompts, split), read_settings(settings)
     if not asked:
         return Graded(np.empty(0, np.float32), np.empty(0, np.uint8))
-    replied = {row[1]: Prediction(*row) for row in plain_rows(predictions, split).iter_rows()}
+    replied = {row[1]: Prediction(*row) for row in plain_rows(predictions).filter(pl.col("split") == split).iter_rows()}
     value_of = valuer(prompts, asked[0].task, settings)
     values, outcomes = np.empty(len(asked), np.float32), np.empty(len(asked), np.uint8)
     for i, prompt in enumerate(asked):
@@ -56,10 +56,9 @@ def graded(predictions: Path, prompts: Path, split: str, settings: str) -> Grade
     return Graded(values, outcomes)
 
 
-def plain_rows(predictions: Path, split: str, ids: Sequence[str] = ()) -> pl.DataFrame:
-    rows = pl.read_parquet(predictions, columns=list(COLUMNS))
-    rows = rows.filter((pl.col("split") == split) & (pl.col("style") == PLAIN))
-    return rows.filter(pl.col("id").is_in(ids)) if ids else rows
+@lru_cache(maxsize=8)  # a file is read for the questions and for the retention set, one after the other
+def plain_rows(predictions: Path) -> pl.DataFrame:
+    return pl.read_parquet(predictions, columns=list(COLUMNS)).filter(pl.col("style") == PLAIN)
 
 
 @cache

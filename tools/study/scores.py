@@ -43,9 +43,10 @@ def read_dataset(name: str, experiments: Sequence[Experiment]) -> Dataset:
     for student in read_settings(experiments[0].settings).students:
         values, lost = list[Numbers](), list[Numbers]()
         for arm, seeds in arms.items():
-            found = [score(experiment, student, ids) for experiment in seeds]
+            each = [(score(experiment, student, ids), forgetting(experiment, student)) for experiment in seeds]
+            found = [of_seed for of_seed, _ in each]
             values.append(np.stack([of_seed for of_seed, _ in found]))
-            lost.append(np.stack([forgetting(experiment, student) for experiment in seeds]))
+            lost.append(np.stack([forgot for _, forgot in each]))
             by_seed[student, arm] = [float(of_seed.mean(dtype=float)) for of_seed, _ in found]
             counted = np.bincount(np.concatenate([codes for _, codes in found]), minlength=len(OUTCOMES))
             outcomes[student, arm] = dict(zip(OUTCOMES, (counted / counted.sum()).tolist(), strict=True))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import polars as pl
 
 from stages.rows.prompt import PLAIN, Prompt
 from tools.study.grades import OUTCOMES, plain_rows, questions
@@ -58,8 +59,8 @@ def side_by_side(dataset: Dataset, student: str, places: Sequence[int]) -> list[
     for arm in shown_arms(dataset, student):
         experiments = dataset.experiments[arm]
         first = experiments[0]
-        split = prompts_of(first)[1]
-        rows = plain_rows(first.read[f"data/predictions/{student}.parquet"], split, ids)
+        rows = plain_rows(first.read[f"data/predictions/{student}.parquet"])
+        rows = rows.filter((pl.col("split") == prompts_of(first)[1]) & pl.col("id").is_in(ids))
         texts = dict(rows.select("id", "text").iter_rows())
         outcomes = score(first, student, dataset.ids)[1]
         means_Q = dataset.scores[student].means_AQ[list(dataset.experiments).index(arm)]
