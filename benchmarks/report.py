@@ -20,7 +20,7 @@ from tests.tools.study.made import drawn, make_project
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__)
     for name, default in (("arms", 50), ("datasets", 4), ("seeds", 5), ("questions", 1000)):
         parser.add_argument(f"--{name}", type=int, default=default)
     asked = parser.parse_args()

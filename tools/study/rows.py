@@ -6,17 +6,19 @@ The lock of `evaluate` names, by digest, what it read, and the parameters by whi
 
 import json
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
 from dvc.repo import Repo
-from dvc.repo.experiments.utils import exp_refs_by_names
 
 from stages.evaluate.params import Params
-from tools.study.study import Point
+from tools.study.stages import git
+from tools.study.study import Point, Value
+
+Blob = Callable[[str], bytes | None]  # `revision:path` -> the bytes that git has there
 
 METRICS = ("evaluate", "generate", "filter", "select")
 BY_HEAD = "  evaluate:\n"  # of the lock's block; the whole file takes longer to read than the rows
@@ -39,25 +41,34 @@ class Missing(NamedTuple):
 
 def read_experiments(points: Sequence[Point]) -> tuple[list[Experiment], list[Missing]]:
     """In the order of the points; one whose rows are not at hand is missing, and says why."""
-    found, missing = list[Experiment](), list[Missing]()
+    named = revisions()
     with Repo() as repo, reading(Path(repo.root_dir)) as blob:
-        scm: Any = repo.scm
-        baseline = scm.get_rev()
-        named = exp_refs_by_names(scm, {point.name for point in points})
-        for point in points:
-            # a name may hang on several commits: the one of this commit goes before others
-            refs = sorted(named.get(point.name, []), key=lambda ref: (ref.baseline_sha != baseline, ref.baseline_sha))
-            if not refs:
-                missing.append(Missing(point.name, "there is no such experiment"))
-                continue
-            read = read_one(point, str(scm.get_ref(str(refs[0]))), blob, repo.cache.local.oid_to_path)
-            found.append(read) if isinstance(read, Experiment) else missing.append(read)
-    return found, missing
+        read = [read_one(point, named.get(point.name, []), blob, repo.cache.local.oid_to_path) for point in points]
+    return (
+        [experiment for experiment in read if isinstance(experiment, Experiment)],
+        [experiment for experiment in read if isinstance(experiment, Missing)],
+    )
 
 
-def read_one(point: Point, revision: str, blob: Any, in_cache: Any) -> Experiment | Missing:
-    lock = blob(f"{revision}:dvc.lock") or b""
-    block = block_of(lock.decode())
+def revisions() -> dict[str, list[str]]:
+    """Of the experiments that DVC keeps, by name, the newest first: a name may hang on several commits."""
+    listed = git("for-each-ref", "--sort=-committerdate", "--format=%(refname) %(objectname)", "refs/exps")
+    found: dict[str, list[str]] = {}
+    for name, _, revision in (line.partition(" ") for line in listed.splitlines()):
+        found.setdefault(name.rpartition("/")[2], []).append(revision)
+    return found
+
+
+def read_one(
+    point: Point, candidates: Sequence[str], blob: Blob, in_cache: Callable[[str], str]
+) -> Experiment | Missing:
+    if not candidates:
+        return Missing(point.name, "there is no such experiment")
+    others = [differing(point, blob(f"{revision}:params.yaml")) for revision in candidates]
+    if "" not in others:
+        return Missing(point.name, f"it was run with {others[0]}")
+    revision = candidates[others.index("")]
+    block = block_of((blob(f"{revision}:dvc.lock") or b"").decode())
     metrics = {name: json.loads(blob(f"{revision}:metrics/{name}.json") or b"null") for name in METRICS}
     if block is None or None in metrics.values():
         return Missing(point.name, f"commit {revision[:7]} has no results of evaluate")
@@ -66,6 +77,28 @@ def read_one(point: Point, revision: str, blob: Any, in_cache: Any) -> Experimen
         if not place.exists():
             return Missing(point.name, f"{path} is not in DVC's cache; `dvc fetch` or `dvc exp pull` brings it")
     return Experiment(point, revision, read, to_settings(block["params"]["params.yaml"]).model_dump_json(), metrics)
+
+
+def differing(point: Point, params: bytes | None) -> str:
+    """The first parameter in which an experiment is not the point, "" where it is: the study's file may have changed
+    since."""
+    document = yaml.load(params or b"{}", Loader=yaml.CBaseLoader)  # every value as it is written
+    for param, wanted in point.settings.items():
+        got = document
+        for key in param.split("."):
+            got = got.get(key) if isinstance(got, dict) else None
+        if not is_same(got, wanted):
+            return f"{param} {got}, wanted {wanted}"
+    return ""
+
+
+def is_same(written: Any, wanted: Value) -> bool:
+    if isinstance(wanted, bool) or not isinstance(wanted, int | float):
+        return str(written).lower() == str(wanted).lower() or (wanted is None and written in ("", "null"))
+    try:
+        return float(written) == wanted
+    except (TypeError, ValueError):
+        return False
 
 
 def block_of(lock: str) -> dict[str, Any] | None:
@@ -94,8 +127,8 @@ def to_settings(locked: dict[str, Any]) -> Params:
 
 
 @contextmanager
-def reading(root: Path) -> Iterator[Any]:
-    """A function from `revision:path` to the bytes that git has there, None where it has none."""
+def reading(root: Path) -> Iterator[Blob]:
+    """Git's files, by one process for all of them."""
     command = ["git", "cat-file", "--batch"]
     with subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         ask, answer = process.stdin, process.stdout

@@ -149,13 +149,28 @@ def metrics_of(point: Point) -> dict[str, Any]:
 
 def commit(baseline: str, point: Point, lock: str, metrics: dict[str, Any]) -> bytes:
     """In git's fast-import format."""
-    files = {"dvc.lock": lock, **{f"metrics/{name}.json": json.dumps(told) for name, told in metrics.items()}}
+    files = {
+        "params.yaml": params_of(point),
+        "dvc.lock": lock,
+        **{f"metrics/{name}.json": json.dumps(told) for name, told in metrics.items()},
+    }
     lines = [f"commit refs/exps/{baseline[:2]}/{baseline[2:]}/{point.name}\n".encode()]
     lines += [b"committer a <a@b> 1700000000 +0000\ndata 1\ne\n", f"from {baseline}\n".encode()]
     for path, text in files.items():
         content = text.encode()
         lines.append(f"M 100644 inline {path}\ndata {len(content)}\n".encode() + content + b"\n")
     return b"".join(lines)
+
+
+def params_of(point: Point) -> str:
+    params: dict[str, Any] = {}
+    for param, value in point.settings.items():
+        *path, last = param.split(".")
+        section = params
+        for key in path:
+            section = section.setdefault(key, {})
+        section[last] = value
+    return json.dumps(params)
 
 
 def drawn(effects: dict[str, float], num_questions: int, of_seed: float) -> Callable[[Point, str], list[bool]]:
