@@ -18,14 +18,17 @@ from tools.study.study import STUDIES, Study, points
 from tools.study.twenty import most_different
 
 TEMPLATES = Path(__file__).parent
+SHOWN = 10  # missing points that the terminal names
 ALL_PAIRS = 12  # arms of which every two are listed; of more, those with the best and with the arm compared against
 
 
 def write_report(study: Study) -> None:
     every = points(study)
     experiments, missing = read_experiments(every)
-    for name, why in missing:
+    for name, why in missing[:SHOWN]:
         print(f"study {study.name}: without {name}: {why}")
+    if len(missing) > SHOWN:
+        print(f"study {study.name}: without {len(missing) - SHOWN} more, which the report names")
     if not experiments:
         raise SystemExit(
             f"study {study.name}: got none of its {len(every)} experiments, wanted some; run "

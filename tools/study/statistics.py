@@ -34,7 +34,8 @@ class Estimate(NamedTuple):
     @property
     def freedom(self) -> Any:
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.maximum(np.where(self.spread > 0, self.variance**2 / self.spread, np.inf), 1.0)
+            freedom = np.asarray(self.variance) ** 2 / self.spread
+        return np.maximum(np.where(self.spread, freedom, np.inf), 1.0)
 
 
 def tabulate(values: Sequence[Numbers]) -> Table:
