@@ -125,6 +125,15 @@ def scope(
     )
 
 
+def forgotten(dataset: Dataset, student: str, confidence: float) -> dict[str, Bounds]:
+    """What the student of each arm lost against its base on the retention set, least first."""
+    arms, found = list(dataset.experiments), dict[str, Bounds]()
+    for weights, arm in zip(np.eye(len(arms)), arms, strict=True):
+        lost = contrast(dataset.forgotten[student], weights)
+        found[arm] = Bounds(lost.value, *map(float, interval(lost, confidence)))
+    return dict(sorted(found.items(), key=lambda item: item[1].value))
+
+
 def all_pairs(arms: list[str], tables: Sequence[Table], confidence: float) -> Pairs:
     found = pool([differences(table) for table in tables])
     upper = np.triu_indices(len(arms), 1)

@@ -7,11 +7,10 @@ from markupsafe import Markup
 
 from stages.rows.prompt import PLAIN
 from tools.study import charts
-from tools.study.answer import Bounds, Scope
+from tools.study.answer import Bounds, Scope, forgotten
 from tools.study.cost import Priced
 from tools.study.grades import OUTCOMES
 from tools.study.scores import Dataset
-from tools.study.statistics import contrast, interval
 from tools.study.study import Study
 
 
@@ -157,15 +156,10 @@ def is_number(name: str, factors: Mapping[str, Mapping[str, str]]) -> bool:
 
 
 def forgetting(dataset: Dataset, student: str, look: charts.Look, confidence: float) -> str:
-    table, arms = dataset.forgotten[student], list(dataset.experiments)
-    found = []
-    for i, arm in enumerate(arms):
-        estimate = contrast(table, [float(i == k) for k in range(len(arms))])
-        low, high = interval(estimate, confidence)
-        found.append(charts.Line(arm, *in_percent(Bounds(estimate.value, float(low), float(high))), f"#arm-{arm}", []))
-    found.sort(key=lambda line: line.value)
+    lost = forgotten(dataset, student, confidence)
+    lines = [charts.Line(arm, *in_percent(bounds), f"#arm-{arm}", []) for arm, bounds in lost.items()]
     below = f"accuracy on other tasks, base minus student, {with_interval(confidence)}"
-    return charts.forest(f"{student} after {dataset.name}", below, "points lost", found, [charts.Mark("", 0.0)], look)
+    return charts.forest(f"{student} after {dataset.name}", below, "points lost", lines, [charts.Mark("", 0.0)], look)
 
 
 def failures(dataset: Dataset, student: str) -> str:

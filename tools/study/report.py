@@ -8,7 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from tools.study import charts
-from tools.study.answer import Scope, scopes
+from tools.study.answer import Scope, forgotten, scopes
 from tools.study.cost import priced
 from tools.study.grades import read_settings
 from tools.study.plots import draw_all
@@ -58,6 +58,12 @@ def write_report(study: Study) -> None:
         "scopes": found,
         "models": models,
         "pairs": {scope.name: shown_pairs(scope, study.file.compare) for scope in found},
+        "forgotten": {
+            f"{student}, {dataset.name}": forgotten(dataset, student, confidence)
+            for dataset in datasets
+            for student in dataset.forgotten
+        },
+        "alone": sum(len(seeds) == 1 for dataset in datasets for seeds in dataset.experiments.values()),
         "failures": filter_failures(datasets),
         "questions": most_different(datasets),
         "plots": draw_all(study, datasets, found, models, look, confidence),
