@@ -1,9 +1,6 @@
 """Which plots the report has, and what each shows."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-from markupsafe import Markup
 
 from stages.rows.prompt import PLAIN
 from tools.study import charts
@@ -21,12 +18,12 @@ def draw_all(
     models: Mapping[str, Sequence[Priced]],
     look: charts.Look,
     confidence: float,
-) -> dict[str, list[Any]]:
+) -> dict[str, list[str]]:
     """The plots of each section, as SVG; `models` by data set."""
     each = [(dataset, student) for dataset in datasets for student in dataset.scores]
     priced = [dataset for dataset in datasets if any(model.price is not None for model in models[dataset.name])]
     taught = [dataset for dataset in datasets if any(model.learnt for model in models[dataset.name])]
-    drawn = {
+    return {
         "arms": [arms(scope, datasets, study.file.compare, look, confidence) for scope in found],
         "effects": [effects(some, confidence) for some in by_datasets(found) if some[0].effects],
         "cost": [cost(dataset, models[dataset.name], look) for dataset in priced],
@@ -34,7 +31,6 @@ def draw_all(
         "forgetting": [forgetting(d, student, look, confidence) for d, student in each if student in d.forgotten],
         "failures": [failures(dataset, student) for dataset, student in each],
     }
-    return {section: [Markup(svg) for svg in plots] for section, plots in drawn.items()}
 
 
 def by_datasets(found: Sequence[Scope]) -> list[list[Scope]]:

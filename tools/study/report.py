@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
 from tools.study import charts
 from tools.study.answer import Scope, forgotten, scopes
@@ -67,7 +66,7 @@ def write_report(study: Study) -> None:
         "failures": filter_failures(datasets),
         "questions": most_different(datasets),
         "plots": draw_all(study, datasets, found, models, look, confidence),
-        "symbols": {arm: Markup(charts.symbol(look, arm)) for arm in arms},
+        "symbols": {arm: charts.symbol(look, arm) for arm in arms},
     }
     folder = STUDIES / study.name
     folder.mkdir(exist_ok=True)
