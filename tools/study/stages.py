@@ -4,6 +4,7 @@ under a point's key is that point."""
 import hashlib
 import json
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from copy import deepcopy
@@ -21,13 +22,12 @@ PARAMS, PIPELINE = "params.yaml", "dvc.yaml"
 
 
 class Stage(NamedTuple):
-    """A stage of dvc.yaml with a point's parameters filled in."""
+    """A stage of dvc.yaml with its templates filled in."""
 
     name: str
     command: str
-    inputs: list[str]
-    outputs: list[str]
-    parameters: dict[str, Any]  # by file and path
+    inputs: dict[str, list[str]]  # file or folder -> the stages that write it, or files in it
+    parameters: list[tuple[str, str]]  # file and path
 
 
 class Plan(NamedTuple):
@@ -42,28 +42,69 @@ class Plan(NamedTuple):
 
 
 def plan(point: Point) -> Plan:
-    stages = {stage.name: stage for stage in resolved(point)}
-    makers = {output: stage.name for stage in stages.values() for output in stage.outputs}
+    params = with_settings(load(PARAMS), point.settings)
+    in_pipeline = {name: at(params, name.split(".")) for name in templates()}
+    stages = {stage.name: stage for stage in filled_in(json.dumps(in_pipeline))}
     keys: dict[str, str] = {}
-    inputs: set[str] = set()
 
     def key(name: str) -> str:
         if name not in keys:
-            stage, read = stages[name], dict[str, Any]()
-            for path in stage.inputs:
-                if upstream := made_by(path, makers):
-                    read[path] = [key(maker) for maker in upstream]
-                else:
-                    read[path] = content(path)
-                    inputs.add(path)
-            keys[name] = digest([stage.command, stage.parameters, read])
+            _, command, inputs, parameters = stages[name]
+            read = {path: [key(maker) for maker in makers] or content(path) for path, makers in inputs.items()}
+            values = [at(params if file == PARAMS else load(file), path.split(".")) for file, path in parameters]
+            keys[name] = digest([command, read, parameters, values])
         return keys[name]
 
+    inputs = {path for stage in stages.values() for path, makers in stage.inputs.items() if not makers}
     return Plan({name: key(name) for name in stages}, sorted(inputs))
 
 
+@cache
+def templates() -> list[str]:
+    """The parameters that stand in dvc.yaml as ${name}."""
+    names = set(re.findall(r"\$\{([\w.-]+)\}", Path(PIPELINE).read_text()))
+    return sorted(name for name in names if not name.startswith("item."))
+
+
+@cache
+def filled_in(values: str) -> list[Stage]:
+    """The stages as DVC itself reads dvc.yaml where its templates have these values."""
+    tree: dict[str, Any] = {}
+    for name, value in json.loads(values).items():
+        *path, last = name.split(".")
+        branch = tree
+        for key in path:
+            branch = branch.setdefault(key, {})
+        branch[last] = value
+    stages = dict(resolved(Context(tree)))
+    makers = {path: name for name, stage in stages.items() for path in outputs(stage)}
+    return [
+        Stage(
+            name, stage["cmd"], {path: made_by(path, makers) for path in stage.get("deps", [])}, list(bound_by(stage))
+        )
+        for name, stage in stages.items()
+    ]
+
+
+def resolved(context: Context) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, definition in load(PIPELINE)["stages"].items():
+        template = {part: what for part, what in definition.items() if part != "matrix"}
+        if "matrix" not in definition:
+            yield name, context.resolve(template)
+            continue
+        matrix = context.resolve(definition["matrix"])
+        for values in product(*matrix.values()):
+            with context.set_temporarily({"item": dict(zip(matrix, values, strict=True))}):
+                yield f"{name}@{'-'.join(map(str, values))}", context.resolve(template)
+
+
+def outputs(stage: dict[str, Any]) -> Iterator[str]:
+    for kind in ("outs", "metrics", "plots"):
+        for output in stage.get(kind, []):
+            yield from output if isinstance(output, dict) else [output]
+
+
 def made_by(path: str, makers: dict[str, str]) -> list[str]:
-    """The stages that write the file, or files of the folder."""
     return [
         maker
         for output, maker in makers.items()
@@ -71,34 +112,10 @@ def made_by(path: str, makers: dict[str, str]) -> list[str]:
     ]
 
 
-def resolved(point: Point) -> Iterator[Stage]:
-    """dvc.yaml as DVC itself reads it under the point's parameters."""
-    params = with_settings(load(PARAMS), point.settings)
-    context = Context(params)
-    for name, definition in load(PIPELINE)["stages"].items():
-        template = {part: what for part, what in definition.items() if part != "matrix"}
-        if "matrix" not in definition:
-            yield to_stage(name, context.resolve(template), params)
-            continue
-        matrix = context.resolve(definition["matrix"])
-        for values in product(*matrix.values()):
-            with context.set_temporarily({"item": dict(zip(matrix, values, strict=True))}):
-                yield to_stage(f"{name}@{'-'.join(map(str, values))}", context.resolve(template), params)
-
-
-def to_stage(name: str, stage: dict[str, Any], params: dict[str, Any]) -> Stage:
-    outputs = [
-        path
-        for kind in ("outs", "metrics", "plots")
-        for output in stage.get(kind, [])
-        for path in (output if isinstance(output, dict) else [output])
-    ]
-    parameters: dict[str, Any] = {}
+def bound_by(stage: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for param in stage.get("params", []):
         for file, paths in param.items() if isinstance(param, dict) else [(PARAMS, [param])]:
-            values = params if file == PARAMS else load(file)
-            parameters |= {f"{file}:{path}": at(values, path.split(".")) for path in paths}
-    return Stage(name, stage["cmd"], stage.get("deps", []), outputs, parameters)
+            yield from ((file, path) for path in paths)
 
 
 def with_settings(params: dict[str, Any], settings: dict[str, Value]) -> dict[str, Any]:
@@ -117,12 +134,14 @@ def at(tree: Any, path: list[str]) -> Any:
 
 @cache
 def load(path: str) -> dict[str, Any]:
+    check_exists(path)
     return YAML(typ="safe").load(Path(path))  # pyright: ignore[reportUnknownMemberType]
 
 
 @cache
 def content(path: str) -> list[str]:
     """What the last commit has there, by git's name for it, and a digest of each file that git does not hold."""
+    check_exists(path)
     files = [f"{file} {hashlib.sha256(Path(file).read_bytes()).hexdigest()}" for file in not_in_git(path)]
     return [committed().get(real(path), ""), *files]
 
@@ -138,6 +157,11 @@ def not_in_git(path: str) -> list[str]:
     """Files of an input that git does not hold, such as rows of a data set, without those that DVC passes over."""
     ignored = ["-X", ".dvcignore"] if Path(".dvcignore").exists() else []
     return sorted(file for file in git("ls-files", "-zo", *ignored, "--", real(path)).split("\0") if file)
+
+
+def check_exists(path: str) -> None:
+    if not Path(path).exists():
+        raise SystemExit(f"got no {path}, wanted what a stage of dvc.yaml reads; see `datasets` in the study's file")
 
 
 def real(path: str) -> str:

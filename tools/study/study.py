@@ -152,6 +152,8 @@ def check_once(path: Path, key: str, names: list[Any]) -> None:
 
 
 def check_parameters(path: Path, params: dict[str, Any], study: Study) -> None:
+    if study.profile not in params["profiles"]:
+        raise SystemExit(f"{path}: got the profile {study.profile}, wanted one of {', '.join(params['profiles'])}")
     given = {**study.file.common, **{param: None for arm in study.arms.values() for param in arm.settings}}
     for param in given:
         if param in (SEED, DATASET):

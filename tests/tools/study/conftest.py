@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.smoke.conftest import ENVIRONMENT
 from tests.architecture.closure import ROOT
+from tests.smoke.conftest import ENVIRONMENT
 
 STAGE = """
 import os, sys, time
@@ -71,12 +71,16 @@ def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
 
 
 def commit(folder: Path) -> None:
-    assert run(folder, "git", "add", "-A").returncode == 0
-    assert run(folder, "git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "change").returncode == 0
+    for command in (
+        ("add", "-A"),
+        ("-c", "user.name=t", "-c", "user.email=t@t", "commit", "-q", "--allow-empty", "-mx"),
+    ):
+        assert run(folder, "git", *command).returncode == 0
 
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Without DVC's own files, which only a run needs."""
     for name, text in {
         "stage.py": STAGE,
         "dvc.yaml": PIPELINE,
@@ -89,8 +93,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     }.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
-    run(tmp_path, "git", "init", "-q")
-    run(tmp_path, "dvc", "init", "-q")
+    assert run(tmp_path, "git", "init", "-q").returncode == 0
     commit(tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
