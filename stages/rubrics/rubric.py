@@ -1,0 +1,55 @@
+"""What replies of a task are graded by, as data/rubrics/<task>.yaml says it."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from ruamel.yaml import YAML
+
+RUBRICS = Path("data/rubrics")
+GRADES = (1, 2, 3, 4, 5)  # 5 is best
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Text = Annotated[str, Field(min_length=1)]
+
+
+class Line(Section):
+    asks: Text  # as a question about the reply
+    grades: dict[int, Text]  # what each means, in a sentence
+
+    @model_validator(mode="after")
+    def has_every_grade(self) -> "Line":
+        if tuple(self.grades) != GRADES:
+            raise ValueError(f"wanted the grades {', '.join(map(str, GRADES))}, in this order")
+        return self
+
+
+class Rubric(Section):
+    source: Text  # what is shown beside the reply, and what the reply is: "article", "summary"
+    reply: Text
+    ranks: Text  # the line that arms are ranked by
+    better: Text  # what is asked about two replies
+    lines: Annotated[dict[Text, Line], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def ranks_by_a_line(self) -> "Rubric":
+        if self.ranks not in self.lines:
+            raise ValueError(f"ranks: wanted one of the lines {', '.join(self.lines)}")
+        return self
+
+
+def read_rubric(task: str) -> Rubric:
+    """Raises SystemExit with the file and what is wrong with it."""
+    path = RUBRICS / f"{task}.yaml"
+    if not path.exists():
+        raise SystemExit(f"{path}: got no such file, wanted the rubric that replies of the task {task} are graded by")
+    document = YAML(typ="safe").load(path)  # pyright: ignore[reportUnknownMemberType]
+    try:
+        return Rubric.model_validate(document)
+    except ValidationError as error:
+        lines = [f"{path}: {'.'.join(map(str, e['loc']))}: {e['msg']}, got {e['input']!r}" for e in error.errors()]
+        raise SystemExit("\n".join(lines)) from None
