@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 
 RUBRICS = Path("data/rubrics")
@@ -14,18 +14,18 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def all_of_them(grades: dict[int, str]) -> dict[int, str]:
+    if tuple(grades) != GRADES:
+        raise ValueError(f"wanted a sentence for each of {', '.join(map(str, GRADES))}, in this order")
+    return grades
+
+
 Text = Annotated[str, Field(min_length=1)]
 
 
 class Line(Section):
     asks: Text  # as a question about the reply
-    grades: dict[int, Text]  # what each means, in a sentence
-
-    @model_validator(mode="after")
-    def has_every_grade(self) -> "Line":
-        if tuple(self.grades) != GRADES:
-            raise ValueError(f"wanted the grades {', '.join(map(str, GRADES))}, in this order")
-        return self
+    grades: Annotated[dict[int, Text], AfterValidator(all_of_them)]  # what each means
 
 
 class Rubric(Section):
@@ -35,12 +35,6 @@ class Rubric(Section):
     better: Text  # what is asked about two replies
     lines: Annotated[dict[Text, Line], Field(min_length=1)]
 
-    @model_validator(mode="after")
-    def ranks_by_a_line(self) -> "Rubric":
-        if self.ranks not in self.lines:
-            raise ValueError(f"ranks: wanted one of the lines {', '.join(self.lines)}")
-        return self
-
 
 def read_rubric(task: str) -> Rubric:
     """Raises SystemExit with the file and what is wrong with it."""
@@ -49,7 +43,10 @@ def read_rubric(task: str) -> Rubric:
         raise SystemExit(f"{path}: got no such file, wanted the rubric that replies of the task {task} are graded by")
     document = YAML(typ="safe").load(path)  # pyright: ignore[reportUnknownMemberType]
     try:
-        return Rubric.model_validate(document)
+        rubric = Rubric.model_validate(document)
     except ValidationError as error:
         lines = [f"{path}: {'.'.join(map(str, e['loc']))}: {e['msg']}, got {e['input']!r}" for e in error.errors()]
         raise SystemExit("\n".join(lines)) from None
+    if rubric.ranks not in rubric.lines:
+        raise SystemExit(f"{path}: ranks: got {rubric.ranks!r}, wanted one of the lines {', '.join(rubric.lines)}")
+    return rubric
