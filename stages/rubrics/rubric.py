@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
-from ruamel.yaml import YAML
+from ruamel.yaml import YAML, YAMLError
 
 RUBRICS = Path("data/rubrics")
 GRADES = (1, 2, 3, 4, 5)  # 5 is best
@@ -41,12 +41,15 @@ def read_rubric(task: str) -> Rubric:
     path = RUBRICS / f"{task}.yaml"
     if not path.exists():
         raise SystemExit(f"{path}: got no such file, wanted the rubric that replies of the task {task} are graded by")
-    document = YAML(typ="safe").load(path)  # pyright: ignore[reportUnknownMemberType]
     try:
+        document = YAML(typ="safe").load(path)  # pyright: ignore[reportUnknownMemberType]
         rubric = Rubric.model_validate(document)
     except ValidationError as error:
         lines = [f"{path}: {'.'.join(map(str, e['loc']))}: {e['msg']}, got {e['input']!r}" for e in error.errors()]
         raise SystemExit("\n".join(lines)) from None
+    except YAMLError as error:
+        reason = str(error).splitlines()[0]
+        raise SystemExit(f"{path}: got no YAML ({reason}), wanted a rubric such as the others there") from None
     if rubric.ranks not in rubric.lines:
         raise SystemExit(f"{path}: ranks: got {rubric.ranks!r}, wanted one of the lines {', '.join(rubric.lines)}")
     return rubric
