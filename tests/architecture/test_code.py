@@ -10,7 +10,7 @@ from tests.architecture.closure import ROOT, imported
 
 FILES = sorted(path.relative_to(ROOT) for top in ("stages", "tools") for path in (ROOT / top).rglob("*.py"))
 STAGES = ("prompts", "generate", "filter", "score", "select", "logits", "merge", "train", "predict", "evaluate")
-LEAVES = ("rows", "tasks", "sampling", "models", "similarity", "statistics", "settings")
+LEAVES = ("rows", "rubrics", "tasks", "sampling", "models", "similarity", "statistics", "settings")
 
 
 def test_every_init_is_empty() -> None:
