@@ -9,7 +9,7 @@ from tools.grade.estimate import estimate
 
 IDS = [f"t{number}" for number in range(200)]
 SCALE = (0.0, 1.0)
-SEEDS = 250
+DRAWS = 250
 
 
 def test_half_of_the_prompts_come_from_where_they_are_apart() -> None:
@@ -45,24 +45,25 @@ def test_the_estimate_is_unbiased_and_its_interval_holds_it() -> None:
     """The first arm wins mostly where they are not apart: the plain mean of what was graded is off, the estimate is
     not, by the estimator here and by the weights that `evaluate` takes from the files."""
     rng = np.random.default_rng(0)
-    apart = {id: float(rng.random() < 0.2) for id in IDS}
-    values = {id: float(rng.random() < (0.2 if apart[id] else 0.8)) for id in IDS}
-    truth, estimates, weighted, plain, held = float(np.mean(list(values.values()))), [], [], [], []
-    for seed in range(SEEDS):
+    errors, of_weights, of_plain, held = [], [], [], []
+    for seed in range(DRAWS):
+        apart = {id: float(rng.random() < 0.2) for id in IDS}
+        values = {id: float(rng.random() < (0.2 if apart[id] else 0.8)) for id in IDS}
+        truth = np.mean(list(values.values()))
         drawn = draw(apart, 0.25, 0.5, seed)
         graded = drawn[:40]
         found = estimate({one.id: values[one.id] for one in graded}, drawn, SCALE, 0.95, 0.05)
         assert found
-        estimates.append(found.value)
-        held.append(abs(found.value - truth) <= found.half_width)
         weight = weights(grade(one.id, one.stratum, one.share) for one in graded)
-        weighted.append(np.mean([weight[one.id] * values[one.id] for one in graded]))
-        plain.append(np.mean([values[one.id] for one in graded]))
-    assert weighted == pytest.approx(estimates)
-    error = np.std(estimates) / SEEDS**0.5
-    assert abs(np.mean(estimates) - truth) < 3 * error
-    assert abs(np.mean(plain) - truth) > 10 * error
-    assert 0.9 <= np.mean(held) <= 0.995
+        errors.append(found.value - truth)
+        of_weights.append(np.mean([weight[one.id] * values[one.id] for one in graded]) - truth)
+        of_plain.append(np.mean([values[one.id] for one in graded]) - truth)
+        held.append(found.low <= truth <= found.high)
+    by_chance = np.std(errors) / DRAWS**0.5
+    assert of_weights == pytest.approx(errors)
+    assert abs(np.mean(errors)) < 3 * by_chance
+    assert abs(np.mean(of_plain)) > 10 * by_chance
+    assert 0.92 <= np.mean(held) <= 0.99
 
 
 def grade(id: str, stratum: str, share: float) -> Grade:
@@ -73,23 +74,29 @@ def grade(id: str, stratum: str, share: float) -> Grade:
 
 
 def test_it_says_how_many_more_prompts_narrow_the_interval() -> None:
-    """A simple random sample: half of the grades are wins, and 95 % +- 0.1 of 200 needs t² s² (1/n - 1/200) <= 0.01."""
+    """A simple random sample, half of which are wins, so the variance is 1/4 and an interval of 95 % is +-
+    1.96 * sqrt(1/4 / (n + 2) * (1 - n / 200))."""
     drawn = draw(dict.fromkeys(IDS, 0.0), 0.25, 0.5, seed=1)
     values = {one.id: float(number % 2) for number, one in enumerate(drawn[:40])}
     found = estimate(values, drawn, SCALE, 0.95, 0.1)
     assert found
     assert found.value == 0.5
-    assert found.half_width == pytest.approx(2.0227 * (0.25 * 42 / 41 / 40 * 0.8) ** 0.5, rel=1e-4)
-    needed = next(n for n in range(40, 200) if 1.99 * (0.25 * 42 / 41 / n * (1 - n / 200)) ** 0.5 <= 0.1)
-    assert abs(40 + found.more - needed) <= 1
+    half = 1.959964 * (0.25 / 42 * 0.8) ** 0.5
+    assert (found.low, found.high) == pytest.approx((0.5 - half, 0.5 + half))
+    assert half == pytest.approx(0.1353, abs=1e-4)
+    assert found.more == 64 - 40  # of 63 the interval is +- 0.1006, of 64 +- 0.0995
     sure = estimate(values, drawn, SCALE, 0.95, 0.3)
     assert sure
     assert sure.more == 0
     assert estimate({}, drawn, SCALE, 0.95, 0.1) is None
 
 
-def test_a_few_equal_grades_are_no_certainty() -> None:
+def test_a_few_equal_grades_are_no_certainty_and_all_of_them_are() -> None:
     drawn = draw(dict.fromkeys(IDS, 0.0), 0.25, 0.5, seed=1)
-    found = estimate({one.id: 1.0 for one in drawn[:5]}, drawn, SCALE, 0.95, 0.1)
-    assert found
-    assert found.half_width > 0.3
+    few = estimate({one.id: 1.0 for one in drawn[:5]}, drawn, SCALE, 0.95, 0.1)
+    every = estimate({one.id: 1.0 for one in drawn}, drawn, SCALE, 0.95, 0.1)
+    assert few
+    assert every
+    assert (few.value, few.high) == (1.0, 1.0)
+    assert few.low < 0.7
+    assert every == (1.0, 1.0, 1.0, 200, 0)
