@@ -32,7 +32,7 @@ def controlled_win_rate(
         np.repeat([1, 0], len(scores)),
         sample_weight=np.concatenate([scores, 1 - scores]),
     )
-    intercept, slope = float(fit.intercept_.item()), float(fit.coef_.item())
+    intercept, slope = float(np.ravel(fit.intercept_)[0]), float(np.ravel(fit.coef_)[0])
     expected = expit(intercept + slope * differences)
     missed, certainty = scores - expected, expected * (1 - expected)
     units = np.stack(

@@ -46,7 +46,7 @@ def resampled(units: Array, num_resamples: int, seed: int) -> Iterator[Array]:
         size = min(step, num_resamples - start)
         drawn = rng.integers(num_units, size=(size, num_units)) + num_units * np.arange(size)[:, None]
         counts = np.bincount(drawn.ravel(), minlength=size * num_units).reshape(size, num_units)
-        yield (counts @ units.reshape(num_units, -1)).reshape(size, *units.shape[1:])
+        yield (counts.astype(float) @ units.reshape(num_units, -1)).reshape(size, *units.shape[1:])
 
 
 def ratio(sums: Array) -> Array:
