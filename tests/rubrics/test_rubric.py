@@ -32,7 +32,7 @@ def test_every_task_has_a_rubric_whose_grades_mean_different_things(task: str, m
         ),
         ("ranks: overall", "ranks: style", r"ranks: got 'style', wanted one of the lines informative, coherent"),
         ("reply: summary", "reply: ''", r"reply: String should have at least 1 character, got ''"),
-        ("reply: summary", "reply: [", r"got no YAML \\(.*\\), wanted a rubric"),
+        ("reply: summary", "reply: [", r"got no YAML \(.*\), wanted a rubric"),
         ("reply: summary", "repli: summary", r"repli: Extra inputs are not permitted, got 'summary'"),
     ],
 )
