@@ -1,0 +1,131 @@
+"""Can a judge be trusted? How far it agrees with people, who ranks the arms therefore, and what both say together."""
+
+from typing import Any
+
+import polars as pl
+
+from stages.evaluate.params import Evaluate
+from stages.evaluate.verdicts import ABOUT, PAIR, between_graders, drawn, sums, with_each_other
+from stages.statistics.prediction_powered import prediction_powered_mean
+from stages.statistics.resampling import Estimate, ratio
+
+NOBODY = "nobody"
+LOWEST = 1.0  # grade, of a reply that cannot be read
+Texts = dict[str, dict[str, str | None]]  # by arm and id of the prompt: a reply as its reader sees it, or unreadable
+Settled = dict[tuple[str, str], tuple[float, float]]  # of an arm or a pair: the share that nobody need read, its mean
+
+
+def agreement(
+    judges: pl.DataFrame, people: pl.DataFrame, weights: dict[str, float], params: Evaluate
+) -> list[dict[str, Any]]:
+    """By line of the rubric: of people with each other, and of each judge with people."""
+    found = []
+    for (line,), of_line in people.group_by("line", maintain_order=True):
+        row = {
+            "line": line,
+            "graders": of_line["by"].n_unique(),
+            "prompts": of_line["id"].n_unique(),
+            "people": between_graders(of_line, params).rounded(),
+        }
+        for (judge,), said in judges.filter(line=line).group_by("by", maintain_order=True):
+            number, kappa, spearman = with_each_other(said, of_line, weights, params)
+            trusted = kappa.interval is not None and kappa.interval[0] >= params.min_kappa
+            row[judge] = {"verdicts": number, "kappa": kappa.rounded(), "spearman": spearman.rounded()} | {
+                "trusted": trusted
+            }
+        found.append(row)
+    return found
+
+
+def settled_by(texts: Texts, pairs: list[tuple[str, str]]) -> Settled:
+    """A reply that cannot be read has the lowest grade, and loses to one that can; two that are the same tie."""
+    found: Settled = {}
+    for arm, said in texts.items():
+        found[arm, ""] = (sum(text is None for text in said.values()) / len(said), LOWEST)
+    for first, second in pairs:
+        both = [(text, texts[second][id]) for id, text in texts[first].items()]
+        scores = [0.5 if a == b else float(b is None) for a, b in both if a == b or a is None or b is None]
+        found[first, second] = (len(scores) / len(both), sum(scores) / max(1, len(scores)))
+    return found
+
+
+def who_ranks(agreed: list[dict[str, Any]], judges: list[str], ranks: str, params: Evaluate) -> tuple[str, str]:
+    """Who may rank the arms by this line of the rubric, and why."""
+    row = next((row for row in agreed if row["line"] == ranks), None)
+    if row is None:
+        return NOBODY, f"no person graded {ranks}: see `make grade`"
+    for judge in judges:
+        if row.get(judge, {}).get("trusted"):
+            return judge, f"its kappa with people is at least {params.min_kappa:g}, surely"
+    told = [
+        f"the kappa of {judge} with people may be as low as {low:.2f}, wanted {params.min_kappa:g} "
+        f"(evaluate.min_kappa in params.yaml)"
+        for judge in judges
+        if judge in row and (low := (row[judge]["kappa"]["interval"] or [float("nan")])[0]) is not None
+    ]
+    return "people", "; ".join(told) or "no judge graded it"
+
+
+def standing(
+    judges: pl.DataFrame, people: pl.DataFrame, weights: dict[str, float], settled: Settled, line: str, params: Evaluate
+) -> list[dict[str, Any]]:
+    """Of each arm, or of each pair of arms where `line` is PAIR: what each judge says, what people say, and what both
+    say together; the few prompts that people graded stand for all by their weights."""
+
+    def whole(arms: tuple[str, str], estimate: Estimate) -> dict[str, Any]:
+        """Of all replies, those included that nobody need read."""
+        share, value = settled.get(arms, (0.0, 0.0))
+        return estimate.shrunk(1 - share, share * value).rounded()
+
+    by_people, by_judges = people.filter(line=line), judges.filter(line=line)
+    mean = by_people.group_by(ABOUT, maintain_order=True).agg(pl.col("value").mean())
+    mean = mean.with_columns(weight=pl.col("id").replace_strict(weights, default=None, return_dtype=pl.Float64))
+    arms = pl.concat([by_judges, by_people]).select("first", "second").unique(maintain_order=True)
+    found = []
+    for first, second in arms.iter_rows():
+        few = mean.filter(first=first, second=second)
+        row: dict[str, Any] = {"first": first} | ({"second": second} if second else {})
+        weight = pl.col("weight")
+        row["people"] = whole((first, second), drawn(sums(few, weight * pl.col("value"), weight), ratio, params))
+        row["prompts"] = len(few)
+        for (judge,), all_of_them in by_judges.filter(first=first, second=second).group_by("by", maintain_order=True):
+            both = few.join(all_of_them, on="id", suffix="_judge", maintain_order="left")
+            alone = drawn(sums(all_of_them, pl.col("value"), pl.lit(1.0)), ratio, params)
+            row[judge] = {"alone": whole((first, second), alone)}
+            if len(both) > 1:
+                of_people, of_judge, weigh = (both[name].to_numpy() for name in ("value", "value_judge", "weight"))
+                of_all = all_of_them["value"].to_numpy()
+                combined, reliance = prediction_powered_mean(of_people, of_judge, weigh, of_all, params.confidence)
+                row[judge] |= {
+                    "with_people": whole((first, second), combined),
+                    "reliance": round(reliance, 4),
+                }
+        found.append(row)
+    return found
+
+
+def ranking(rows: list[dict[str, Any]], by: str) -> list[str]:
+    """The arms from the best, by a judge or by people; none where nobody may rank them."""
+    if by == NOBODY:
+        return []
+    values = {row["first"]: (row["people"] if by == "people" else row[by]["alone"])["value"] for row in rows}
+    return sorted((arm for arm in values if values[arm] is not None), key=lambda arm: -values[arm])
+
+
+def report_trust(
+    judges: pl.DataFrame,
+    people: pl.DataFrame,
+    weights: dict[str, float],
+    settled: Settled,
+    ranks: str,
+    params: Evaluate,
+) -> dict[str, Any]:
+    agreed = agreement(judges, people, weights, params)
+    by, why = who_ranks(agreed, judges["by"].unique(maintain_order=True).to_list(), ranks, params)
+    rows = standing(judges, people, weights, settled, ranks, params)
+    return {
+        "agreement": agreed,
+        "ranking": [{"line": ranks, "by": by, "why": why, "arms": " > ".join(ranking(rows, by))}],
+        "standing": rows,
+        "pairs": standing(judges, people, weights, settled, PAIR, params),
+    }
