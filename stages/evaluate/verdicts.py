@@ -76,8 +76,8 @@ def of_people(graders: dict[str, list[Grade]], pairs: set[tuple[str, str]]) -> p
 
 def sums(frame: pl.DataFrame, *columns: pl.Expr) -> Array:
     """Of each prompt, the unit that is drawn, the sum of each column over its rows."""
-    named = [column.cast(pl.Float64).sum().alias(str(number)) for number, column in enumerate(columns)]
-    return frame.group_by("id", maintain_order=True).agg(named).drop("id").to_numpy()
+    named = [column.cast(pl.Float64).alias(str(number)) for number, column in enumerate(columns)]
+    return frame.select("id", *named).group_by("id", maintain_order=True).sum().drop("id").to_numpy()
 
 
 def tables(ids: pl.Series, of_rows: Array) -> Array:
