@@ -6,8 +6,14 @@ from tools.table.printed import Table, percent
 
 Estimate = dict[str, Any]
 LEANINGS = (
-    "judge", "flip with\nthe order %", "for the\nfirst %", "ties %", "unread-\nable %", "length:\npairs", "length:\ngrades",
-)  # fmt: skip
+    "judge",
+    "flip with\nthe order %",
+    "for the\nfirst %",
+    "ties %",
+    "unread-\nable %",
+    "length:\npairs",
+    "length:\ngrades",
+)
 NOT_A_JUDGE = {"line", "graders", "prompts", "people", "first", "second"}  # the other keys of a row are judges
 
 
