@@ -12,6 +12,7 @@ from stages.evaluate.forgetting import forgetting
 from stages.evaluate.grade import Prediction, read_predictions
 from stages.evaluate.labels import baselines, confusion
 from stages.evaluate.measures import measure_name, normalised
+from stages.evaluate.opinions import opinions
 from stages.evaluate.params import load
 from stages.rows.prompt import Prompt, read_prompts
 from stages.tasks.answers.table import TASKS
@@ -43,6 +44,9 @@ def main() -> None:
         "comparisons": [paired(first, second, params.evaluate) for first, second in pairs(arms, params.students)],
         "retention": retained,
         "break_even": paid_back(arms, costs, spent, params),
+        **opinions(
+            arms, {model: of_split(found, params.split) for model, found in predictions.items()}, prompts, params
+        ),
     }
     write(report, arms, costs, prompts)
     for row in retained:

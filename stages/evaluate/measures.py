@@ -23,6 +23,7 @@ MEASURES = {"summarization": "entity_density", "conversation": "chrf"}  # of the
 class Measured:
     values: list[float]
     details: dict[str, Any]
+    rows: list[dict[str, float]]  # of each prompt all measures that it has, by name
 
 
 def measure_name(task: str) -> str:
@@ -34,7 +35,8 @@ def measure(graded: Graded, prompts: list[Prompt], params: Params) -> Measured:
     if TASKS[task].is_right:
         values = [float(outcome == "right") for outcome in graded.outcomes]
         labels = TASKS[task].LABELS
-        return Measured(values, per_label(normalised(prompts), graded.answers, list(labels)) if labels else {})
+        details = per_label(normalised(prompts), graded.answers, list(labels)) if labels else {}
+        return Measured(values, details, [{"accuracy": value} for value in values])
     of_row = of_summaries(params) if task == "summarization" else of_conversations
     measured = [
         of_row(answer, prompt) if answer else {} for answer, prompt in zip(graded.answers, prompts, strict=True)
@@ -45,7 +47,7 @@ def measure(graded: Graded, prompts: list[Prompt], params: Params) -> Measured:
         if task == "summarization"
         else {"stand_ins": means}
     )
-    return Measured([row.get(MEASURES[task], 0.0) for row in measured], details)
+    return Measured([row.get(MEASURES[task], 0.0) for row in measured], details, measured)
 
 
 def of_summaries(params: Params) -> Callable[[str, Prompt], dict[str, float]]:

@@ -17,6 +17,7 @@ class Evaluate(Section):
     max_forgetting: Annotated[
         float, Field(ge=0, le=1)
     ]  # of accuracy on the retention set; a larger drop is a regression
+    min_kappa: Annotated[float, Field(ge=-1, le=1)]  # low end of the interval with people, for a judge to rank models
     confidence: Annotated[float, Field(gt=0, lt=1)]  # of every interval
     num_resamples: Annotated[int, Field(ge=1000)]  # of the bootstrap
     seed: int
@@ -31,6 +32,7 @@ class Prices(Section):
 
 class Params(Section):
     evaluate: Evaluate
+    dataset: str
     split: Literal["validation", "test"]
     answer_format: str
     summary_words: int
@@ -57,6 +59,7 @@ def load() -> Params:
     }
     bound = {
         "evaluate": document["evaluate"],
+        "dataset": document["dataset"],
         "split": document["predict"]["split"],
         "answer_format": profile["prompts"]["answer_format"],
         "summary_words": profile["prompts"]["summary_words"],

@@ -9,8 +9,8 @@ import pytest
 from tests.architecture.closure import ROOT, imported
 
 FILES = sorted(path.relative_to(ROOT) for top in ("stages", "tools") for path in (ROOT / top).rglob("*.py"))
-STAGES = ("prompts", "generate", "filter", "score", "select", "logits", "merge", "train", "predict", "evaluate")
-LEAVES = ("rows", "tasks", "sampling", "models", "similarity", "statistics", "settings")
+STAGES = ("prompts", "generate", "filter", "score", "select", "logits", "merge", "train", "predict", "grade", "evaluate")
+LEAVES = ("rows", "rubrics", "tasks", "sampling", "models", "similarity", "statistics", "settings")
 
 
 def test_every_init_is_empty() -> None:
