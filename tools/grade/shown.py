@@ -10,7 +10,7 @@ import polars as pl
 from stages.evaluate.arms import arms_of
 from stages.evaluate.grade import Prediction, read_predictions
 from stages.evaluate.params import Params, load
-from stages.rows.grades import Grade, digest
+from stages.rows.grades import Grade, Key, digest
 from stages.rows.judged import GRADE_COLUMNS, PAIR_COLUMNS, read_judged
 from stages.rows.judged import GRADES as JUDGED_GRADES
 from stages.rows.judged import PAIRS as JUDGED_PAIRS
@@ -39,6 +39,10 @@ class Step(NamedTuple):
     def name(self) -> str:
         """For the page and for other tools: it tells neither the arms nor whether it was shown before."""
         return hashlib.sha256(repr((self.prompt.id, sorted(self.arms), self.line, self.is_repeat)).encode()).hexdigest()
+
+    @property
+    def key(self) -> Key:
+        return self.graded(None, 0.0).key
 
     def graded(self, grade: int | str | None, seconds: float) -> Grade:
         return Grade.model_validate(
