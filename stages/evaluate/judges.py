@@ -85,7 +85,7 @@ def for_own(mine: pl.DataFrame, others: pl.DataFrame, params: Evaluate) -> Estim
     """How much more of a win the judge gives to replies of its own family than others do about the same pairs."""
     score = pl.col("score") - pl.col("value")
     own = mine.filter(pl.col("own").is_not_null()).join(
-        others.filter(line=PAIR).group_by(ABOUT).agg(pl.col("value").mean()), on=["id", "first", "second"]
+        others.filter("was_read", line=PAIR).group_by(ABOUT).agg(pl.col("value").mean()), on=["id", "first", "second"]
     )
     return drawn(sums(own, pl.when(pl.col("own") == "first").then(score).otherwise(-score), ONE), ratio, params)
 
@@ -136,5 +136,5 @@ def agreement_of_judges(verdicts: pl.DataFrame, params: Evaluate) -> list[dict[s
         return []
     return [
         {"line": line} | between_graders(of_line, params).rounded()
-        for (line,), of_line in verdicts.group_by("line", maintain_order=True)
+        for (line,), of_line in verdicts.filter("was_read").group_by("line", maintain_order=True)
     ]

@@ -6,13 +6,11 @@ import polars as pl
 
 from stages.evaluate.params import Evaluate
 from stages.evaluate.verdicts import ABOUT, PAIR, between_graders, drawn, sums, with_each_other
+from stages.statistics.bradley_terry import strengths
 from stages.statistics.prediction_powered import prediction_powered_mean
-from stages.statistics.resampling import Estimate, ratio
+from stages.statistics.resampling import ratio
 
 NOBODY = "nobody"
-LOWEST = 1.0  # grade, of a reply that cannot be read
-Texts = dict[str, dict[str, str | None]]  # by arm and id of the prompt: a reply as its reader sees it, or unreadable
-Settled = dict[tuple[str, str], tuple[float, float]]  # of an arm or a pair: the share that nobody need read, its mean
 
 
 def agreement(
@@ -27,25 +25,13 @@ def agreement(
             "prompts": of_line["id"].n_unique(),
             "people": between_graders(of_line, params).rounded(),
         }
-        for (judge,), said in judges.filter(line=line).group_by("by", maintain_order=True):
+        for (judge,), said in judges.filter("was_read", line=line).group_by("by", maintain_order=True):
             number, kappa, spearman = with_each_other(said, of_line, weights, params)
             trusted = kappa.interval is not None and kappa.interval[0] >= params.min_kappa
             row[judge] = {"verdicts": number, "kappa": kappa.rounded(), "spearman": spearman.rounded()} | {
                 "trusted": trusted
             }
         found.append(row)
-    return found
-
-
-def settled_by(texts: Texts, pairs: list[tuple[str, str]]) -> Settled:
-    """A reply that cannot be read has the lowest grade, and loses to one that can; two that are the same tie."""
-    found: Settled = {}
-    for arm, said in texts.items():
-        found[arm, ""] = (sum(text is None for text in said.values()) / len(said), LOWEST)
-    for first, second in pairs:
-        both = [(text, texts[second][id]) for id, text in texts[first].items()]
-        scores = [0.5 if a == b else float(b is None) for a, b in both if a == b or a is None or b is None]
-        found[first, second] = (len(scores) / len(both), sum(scores) / max(1, len(scores)))
     return found
 
 
@@ -61,22 +47,17 @@ def who_ranks(agreed: list[dict[str, Any]], judges: list[str], ranks: str, param
         f"the kappa of {judge} with people may be as low as {low:.2f}, wanted {params.min_kappa:g} "
         f"(evaluate.min_kappa in params.yaml)"
         for judge in judges
-        if judge in row and (low := (row[judge]["kappa"]["interval"] or [float("nan")])[0]) is not None
+        if judge in row
+        for low in [(row[judge]["kappa"]["interval"] or [float("nan")])[0]]
     ]
     return "people", "; ".join(told) or "no judge graded it"
 
 
 def standing(
-    judges: pl.DataFrame, people: pl.DataFrame, weights: dict[str, float], settled: Settled, line: str, params: Evaluate
+    judges: pl.DataFrame, people: pl.DataFrame, weights: dict[str, float], line: str, params: Evaluate
 ) -> list[dict[str, Any]]:
     """Of each arm, or of each pair of arms where `line` is PAIR: what each judge says, what people say, and what both
     say together; the few prompts that people graded stand for all by their weights."""
-
-    def whole(arms: tuple[str, str], estimate: Estimate) -> dict[str, Any]:
-        """Of all replies, those included that nobody need read."""
-        share, value = settled.get(arms, (0.0, 0.0))
-        return estimate.shrunk(1 - share, share * value).rounded()
-
     by_people, by_judges = people.filter(line=line), judges.filter(line=line)
     mean = by_people.group_by(ABOUT, maintain_order=True).agg(pl.col("value").mean())
     mean = mean.with_columns(weight=pl.col("id").replace_strict(weights, default=None, return_dtype=pl.Float64))
@@ -86,18 +67,18 @@ def standing(
         few = mean.filter(first=first, second=second)
         row: dict[str, Any] = {"first": first} | ({"second": second} if second else {})
         weight = pl.col("weight")
-        row["people"] = whole((first, second), drawn(sums(few, weight * pl.col("value"), weight), ratio, params))
-        row["prompts"] = len(few)
+        row["people"] = drawn(sums(few, weight * pl.col("value"), weight), ratio, params).rounded()
+        row["prompts"] = few["id"].n_unique()
         for (judge,), all_of_them in by_judges.filter(first=first, second=second).group_by("by", maintain_order=True):
             both = few.join(all_of_them, on="id", suffix="_judge", maintain_order="left")
             alone = drawn(sums(all_of_them, pl.col("value"), pl.lit(1.0)), ratio, params)
-            row[judge] = {"alone": whole((first, second), alone)}
+            row[judge] = {"alone": alone.rounded()}
             if len(both) > 1:
                 of_people, of_judge, weigh = (both[name].to_numpy() for name in ("value", "value_judge", "weight"))
                 of_all = all_of_them["value"].to_numpy()
                 combined, reliance = prediction_powered_mean(of_people, of_judge, weigh, of_all, params.confidence)
                 row[judge] |= {
-                    "with_people": whole((first, second), combined),
+                    "with_people": combined.rounded(),
                     "reliance": round(reliance, 4),
                 }
         found.append(row)
@@ -108,24 +89,28 @@ def ranking(rows: list[dict[str, Any]], by: str) -> list[str]:
     """The arms from the best, by a judge or by people; none where nobody may rank them."""
     if by == NOBODY:
         return []
-    values = {row["first"]: (row["people"] if by == "people" else row[by]["alone"])["value"] for row in rows}
-    return sorted((arm for arm in values if values[arm] is not None), key=lambda arm: -values[arm])
+    said = [(row, row["people"] if by == "people" else row.get(by, {}).get("alone", {})) for row in rows]
+    known = [(row, estimate["value"]) for row, estimate in said if estimate.get("value") is not None]
+    if known and "second" in known[0][0]:
+        sizes = [row["prompts"] if by == "people" else 1 for row, _ in known]  # judges see all prompts of each pair
+        pairs = [(row["first"], row["second"], value) for row, value in known]
+        values = strengths([(*pair, size) for pair, size in zip(pairs, sizes, strict=True)])
+    else:
+        values = {row["first"]: value for row, value in known}
+    return sorted(values, key=lambda arm: -values[arm])
 
 
 def report_trust(
-    judges: pl.DataFrame,
-    people: pl.DataFrame,
-    weights: dict[str, float],
-    settled: Settled,
-    ranks: str,
-    params: Evaluate,
-) -> dict[str, Any]:
+    judges: pl.DataFrame, people: pl.DataFrame, weights: dict[str, float], ranks: str, params: Evaluate
+) -> dict[str, list[Any]]:
+    """`ranks` is the line of the rubric that arms are ranked by."""
     agreed = agreement(judges, people, weights, params)
-    by, why = who_ranks(agreed, judges["by"].unique(maintain_order=True).to_list(), ranks, params)
-    rows = standing(judges, people, weights, settled, ranks, params)
-    return {
-        "agreement": agreed,
-        "ranking": [{"line": ranks, "by": by, "why": why, "arms": " > ".join(ranking(rows, by))}],
-        "standing": rows,
-        "pairs": standing(judges, people, weights, settled, PAIR, params),
-    }
+    names = judges["by"].unique(maintain_order=True).to_list()
+    report: dict[str, list[Any]] = {"agreement": agreed, "ranking": []}
+    for line, what in ((ranks, "standing"), (PAIR, "pairs")):
+        report[what] = standing(judges, people, weights, line, params)
+        if report[what]:
+            by, why = who_ranks(agreed, names, line, params)
+            arms = " > ".join(ranking(report[what], by))
+            report["ranking"].append({"line": line, "by": by, "why": why, "arms": arms})
+    return report

@@ -17,7 +17,8 @@ NUM_CODES = 5
 
 
 class Verdict(NamedTuple):
-    """`value` is a grade of 1 to 5, or of a pair the first arm's score, 0 to 1; `code` is that as 0 to 4."""
+    """`value` is a grade of 1 to 5, or of a pair the first arm's score, 0 to 1; `code` is that as 0 to 4. `was_read`
+    tells a verdict from what stands for one where a reply cannot be read, or two are the same."""
 
     by: str
     id: str
@@ -26,22 +27,31 @@ class Verdict(NamedTuple):
     second: str
     value: float
     code: int
+    was_read: bool = True
 
 
 SCHEMA = pl.Schema(
-    {"by": pl.String, **dict.fromkeys(ABOUT, pl.String), "value": pl.Float64, "code": pl.Int64}  # as Verdict
+    {
+        "by": pl.String,
+        **dict.fromkeys(ABOUT, pl.String),
+        "value": pl.Float64,
+        "code": pl.Int64,
+        "was_read": pl.Boolean,
+    }  # as Verdict
 )
 
 
 def of_judges(grades: pl.DataFrame, compared: pl.DataFrame) -> pl.DataFrame:
-    """What judges read themselves: no forfeit, and both orders of a pair as one, of `both_orders`."""
-    said = pl.col("status") == "graded"
-    singles = grades.filter(said).select(
-        by="judge", id="id", line="line", first="arm", second=pl.lit(""), value="grade", code=pl.col("grade") - 1
-    )
-    pairs = compared.filter("asked").select(
-        by="judge", id="id", line=pl.lit(PAIR), first="first", second="second", value="score", code=pl.col("score") * 4
-    )
+    """What judges gave, both orders of a pair as one, of `both_orders`."""
+    read = pl.col("status") == "graded"
+    singles = grades.drop_nulls("grade").select(
+        by="judge", id="id", line="line", first="arm", second=pl.lit(""), value="grade", code=pl.col("grade") - 1,
+        was_read=read,
+    )  # fmt: skip
+    pairs = compared.drop_nulls("score").select(
+        by="judge", id="id", line=pl.lit(PAIR), first="first", second="second", value="score",
+        code=pl.col("score") * 4, was_read="asked",
+    )  # fmt: skip
     return pl.concat([frame.cast(dict(SCHEMA)) for frame in (singles, pairs)])  # pyright: ignore[reportArgumentType]
 
 
@@ -66,8 +76,8 @@ def of_people(graders: dict[str, list[Grade]], pairs: set[tuple[str, str]]) -> p
 
 def sums(frame: pl.DataFrame, *columns: pl.Expr) -> Array:
     """Of each prompt, the unit that is drawn, the sum of each column over its rows."""
-    named = [column.cast(pl.Float64).sum().alias(str(number)) for number, column in enumerate(columns)]
-    return frame.group_by("id", maintain_order=True).agg(named).drop("id").to_numpy()
+    named = [column.cast(pl.Float64).alias(str(number)) for number, column in enumerate(columns)]
+    return frame.select("id", *named).group_by("id", maintain_order=True).sum().drop("id").to_numpy()
 
 
 def tables(ids: pl.Series, of_rows: Array) -> Array:

@@ -24,6 +24,10 @@ class Grade(Section):
     max_tokens: Annotated[int, Field(gt=0)]  # of a verdict
 
 
+class Asked(Section):
+    role: Role
+
+
 class Params(Section):
     grade: Grade
     sampling: Limits
@@ -40,7 +44,7 @@ def load() -> Params:
     name = document["profile"]
     profile, students = document["profiles"][name], document["students"]
     known = sections(profile, students)
-    by = str(document["grade"].get("by")).split() if isinstance(document["grade"], dict) else []
+    by = str(find(document, ("grade", "by")) or "").split()
     judges = [] if by == [NONE] else by
     if len(judges) > 2 or len(set(judges)) < len(judges) or not set(judges) <= set(known):
         raise SystemExit(
@@ -55,16 +59,21 @@ def load() -> Params:
         "answer_format": profile["prompts"]["answer_format"],
         "bare_number": document["read"]["bare_number"],
         "students": students,
-        "judges": {role: find(profile, known[role]) for role in judges},
+        "judges": {role: to_role(profile, known[role], name) for role in judges},
         "models": named | {student: named[f"base-{student}"] for student in students},
     }
-    params = params_yaml.validated(Params, bound, {"judges": f"profiles.{name}"})
+    params = params_yaml.validated(Params, bound, {})
     wrong = sorted(set(params.grade.how) - {"rubric", "pairs"})
     if wrong:
         raise SystemExit(
             f"params.yaml: grade.how: got {wrong[0]!r}, wanted rubric, pairs, or both with a space between"
         )
     return params
+
+
+def to_role(profile: dict[str, Any], where: tuple[str, ...], name: str) -> Role:
+    place = ".".join(("profiles", name, *where))
+    return params_yaml.validated(Asked, {"role": find(profile, where)}, {"role": place}).role
 
 
 def to_judge(role: Role) -> Role:

@@ -16,13 +16,6 @@ class Estimate(NamedTuple):
     value: float | None
     interval: tuple[float, float] | None
 
-    def shrunk(self, share: float, rest: float) -> "Estimate":
-        """Of a whole of which this is a share, and the rest is known to add so much."""
-        if self.value is None or self.interval is None:
-            return self
-        low, high = self.interval
-        return Estimate(share * self.value + rest, (share * low + rest, share * high + rest))
-
     def rounded(self, places: int = 4) -> dict[str, Any]:
         interval = None if self.interval is None else [round(bound, places) for bound in self.interval]
         return {"value": None if self.value is None else round(self.value, places), "interval": interval}
