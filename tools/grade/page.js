@@ -32,9 +32,9 @@ addEventListener("submit", async (event) => {
     if (!answer.ok) throw new Error(text);
     const main = new DOMParser().parseFromString(text, "text/html").querySelector("main");
     document.querySelector("main").replaceWith(main);
-    main.focus({ preventScroll: true });
+    main.querySelector("h1").focus({ preventScroll: true });
     scrollTo(0, 0);
-    say("Saved.");
+    say(`Saved: ${main.dataset.grades} graded.`);
     shownAt = performance.now();
   } catch (error) {
     const isGone = error instanceof TypeError;

@@ -18,8 +18,8 @@ HERE = Path(__file__).parent
 STATIC = {"page.js": "text/javascript", "style.css": "text/css"}
 HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'none'; img-src data:; script-src 'self'; style-src 'self'; connect-src 'self'; form-action 'self'; "
-        "base-uri 'none'; frame-ancestors 'none'"
+        "default-src 'none'; img-src data:; script-src 'self'; style-src 'self'; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "Cache-Control": "no-store",
     "Cross-Origin-Resource-Policy": "same-origin",

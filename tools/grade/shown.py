@@ -36,9 +36,14 @@ class Step(NamedTuple):
     is_repeat: bool
 
     @property
+    def item(self) -> str:
+        """What is shown, for the page and for other tools: it tells neither the arms nor whether it is a repeat."""
+        about = (self.prompt.id, self.arms, self.replies, self.is_repeat)
+        return hashlib.sha256(repr(about).encode()).hexdigest()[:16]
+
+    @property
     def name(self) -> str:
-        """For the page and for other tools: it tells neither the arms nor whether it was shown before."""
-        return hashlib.sha256(repr((self.prompt.id, sorted(self.arms), self.line, self.is_repeat)).encode()).hexdigest()
+        return f"{self.item}-{self.line}"
 
     @property
     def key(self) -> Key:
