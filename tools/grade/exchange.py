@@ -23,7 +23,7 @@ Record = dict[str, Any]
 
 class Task(NamedTuple):
     item: str  # of the steps
-    texts: dict[str, str]  # the source, and the reply, or A and B
+    texts: dict[str, str]  # the source, and the reply, or a and b
     grades: dict[str, str]  # by line of the rubric, in words of `labels`
     seconds: float = 0.0
     by: str = ""  # who graded it, as the other tool calls him
@@ -59,7 +59,7 @@ def to_tasks(shown: Shown, grades: Iterable[Grade]) -> list[Task]:
 
 
 def texts_of(step: Step, shown: Shown) -> dict[str, str]:
-    names = ("A", "B") if len(step.arms) == 2 else ("reply",)
+    names = ("a", "b") if len(step.arms) == 2 else ("reply",)
     replies = zip(names, (shown.views[arm][step.prompt.id] for arm in step.arms), strict=True)
     return {"source": source(shown.prompts[step.prompt.id]), **dict(replies)}
 

@@ -16,7 +16,6 @@ from stages.rows.judged import GRADES as JUDGED_GRADES
 from stages.rows.judged import PAIRS as JUDGED_PAIRS
 from stages.rows.prompt import Prompt, read_prompts
 from stages.rubrics.rubric import Rubric, read_rubric
-from stages.settings import params_yaml
 from stages.statistics.rows import position
 from stages.tasks.answers.table import TASKS
 from tools.grade.draw import Drawn, Signals, disagreement, draw
@@ -78,7 +77,7 @@ class Shown(NamedTuple):
 
 
 def read_shown(settings: Settings) -> Shown:
-    params, dataset = load(), str(params_yaml.read()["dataset"])
+    params = load()
     prompts = read_prompts(Path(f"data/prompts/{params.split}.jsonl"))
     if not prompts:
         raise SystemExit(f"grade: data/prompts/{params.split}.jsonl: got no questions, wanted some to grade replies to")
@@ -100,7 +99,7 @@ def read_shown(settings: Settings) -> Shown:
     )
     steps = list(to_steps(settings, drawn, rubric, texts))
     by_id = {prompt.id: prompt for prompt in prompts}
-    return Shown(dataset, settings, params.evaluate.confidence, rubric, by_id, texts, views, drawn, steps)
+    return Shown(params.dataset, settings, params.evaluate.confidence, rubric, by_id, texts, views, drawn, steps)
 
 
 def read_predicted(settings: Settings, params: Params) -> dict[str, list[Prediction]]:
@@ -131,6 +130,8 @@ def read_judges(settings: Settings, rubric: Rubric) -> Signals | None:
         return None
     graded = read_judged(JUDGED_GRADES, GRADE_COLUMNS).filter(pl.col("line") == rubric.ranks)
     compared = read_judged(JUDGED_PAIRS, PAIR_COLUMNS)
+    turned = compared.with_columns(first=pl.col("second"), second=pl.col("first"), score=1 - pl.col("score"))
+    compared = pl.concat([compared, turned])
     values = {arm: means(graded.filter(pl.col("arm") == arm), "grade") for arm in settings.arms}
     found = {
         group: means(compared.filter(pl.col("first") == group[0], pl.col("second") == group[-1]), "score")
