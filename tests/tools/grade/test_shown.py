@@ -1,7 +1,6 @@
 """What people are shown: in seeded order, blinded, some of it twice; and where a judge disagrees."""
 
 import re
-from contextlib import chdir
 from pathlib import Path
 
 import pytest
@@ -13,20 +12,10 @@ from tests.tools.grade import world
 from tools.grade.settings import PATH, Settings, load
 from tools.grade.shown import REPEAT_AFTER, Shown, Step, read_judges, read_shown, to_steps
 
-NUMBER = 60
-
-
-@pytest.fixture(scope="module")
-def shown(tmp_path_factory: pytest.TempPathFactory) -> Shown:
-    path = tmp_path_factory.mktemp("grade")
-    world.make(path, NUMBER)
-    with chdir(path):
-        return read_shown(load())
-
 
 @pytest.fixture
-def settings(shown: Shown, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    monkeypatch.chdir(tmp_path_factory.getbasetemp() / "grade0")
+def settings(shown: Shown, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.chdir(folder)
     return shown.settings
 
 
@@ -59,7 +48,7 @@ def test_replies_are_graded_by_every_line_those_of_a_prompt_after_one_another(sh
     assert [step.line for step in steps[:10]] == list(shown.rubric.lines) * 2
     assert {step.prompt.id for step in steps[:10]} == {shown.drawn[0].id}
     assert {step.arms for step in steps[:10]} == {("8b plain",), ("base-8b plain",)}
-    assert len(steps) == NUMBER * 2 * 5
+    assert len(steps) == world.NUMBER * 2 * 5
 
 
 def test_nothing_that_the_page_gets_tells_the_arm(shown: Shown) -> None:
@@ -74,7 +63,7 @@ def test_more_is_drawn_where_the_judge_contradicts_the_measure(settings: Setting
     row = {"judge": "judge", "status": "graded", "reasoning": "", "words_first": 9, "words_second": 4, "own": None}
     verdicts = [
         row | {"id": f"t{n}", "first": "8b plain", "second": "base-8b plain", "shown_first": True, "score": score}
-        for n in range(NUMBER)
+        for n in range(world.NUMBER)
         for score in [float((n % 3 > 0) != (1 <= n <= 8))]
     ]
     try:

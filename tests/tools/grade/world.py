@@ -21,6 +21,7 @@ from stages.rows.row import schema, to_row
 from tests.architecture.closure import ROOT
 from tests.settings import copy_settings
 
+NUMBER = 60  # of prompts
 MODELS = ("teacher", "base-8b", "base-70b", "8b", "70b")
 FILLER = "The weather was fine, and there was a breeze from the sea. "
 ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)/\?token=(\S+)")
