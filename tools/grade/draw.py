@@ -24,29 +24,32 @@ class Drawn(NamedTuple):
 
 
 def disagreement(measured: Signals, judged: Signals | None) -> dict[str, float]:
-    """How far judge and measure are apart in the order of a prompt among all, at most over the groups; without a judge
-    how far the measures of the arms are apart."""
+    """How far judge and measure are apart in the rank that they give a prompt, at most over the groups; 0 where the
+    judge was not asked. Without a judge, how far the measures of the arms are apart."""
     ids = list(next(iter(measured.values())))
-    by_measure = np.array([[found[id] for id in ids] for found in measured.values()])
-    if judged is not None:
-        by_judge = np.array([[judged[group][id] for id in ids] for group in measured])
-        apart = np.abs(rankdata(by_measure, axis=1) - rankdata(by_judge, axis=1)).max(axis=0)
-    elif all(len(group) == 2 for group in measured):
-        apart = np.abs(by_measure).max(axis=0)
-    else:
-        apart = np.ptp(by_measure, axis=0)
-    return dict(zip(ids, apart.tolist(), strict=True))
+    if judged is None:
+        by_group = np.array([[values[id] for id in ids] for values in measured.values()])
+        is_pairs = all(len(group) == 2 for group in measured)
+        apart = np.abs(by_group).max(axis=0) if is_pairs else np.ptp(by_group, axis=0)
+        return dict(zip(ids, apart.tolist(), strict=True))
+    found = dict.fromkeys(ids, 0.0)
+    for group, values in measured.items():
+        both = [id for id in ids if id in judged[group]]
+        ranks = [rankdata([signal[id] for id in both]) / len(both) for signal in (values, judged[group])]
+        for id, value in zip(both, np.abs(ranks[0] - ranks[1]).tolist(), strict=True):
+            found[id] = max(found[id], value)
+    return found
 
 
 def draw(apart: Mapping[str, float], most: float, part: float, seed: int) -> list[Drawn]:
     """All prompts, in the order in which they are graded; `part` is the share from where they are `most` apart."""
     bound = float(np.quantile(list(apart.values()), 1 - most))
     disagreed = {id for id, value in apart.items() if value > 0 and value >= bound}
-    share = len(disagreed) / len(apart)
+    share = round(len(disagreed) / len(apart), 6)
     at_random = sorted(apart, key=lambda id: position(f"{seed} random {id}"))
     where_apart = sorted(disagreed, key=lambda id: position(f"{seed} apart {id}"))
     return [
-        Drawn(id, "disagreed", share) if id in disagreed else Drawn(id, "rest", 1 - share)
+        Drawn(id, "disagreed", share) if id in disagreed else Drawn(id, "rest", round(1 - share, 6))
         for id in in_turn(at_random, where_apart, part)
     ]
 

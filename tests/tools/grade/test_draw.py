@@ -24,7 +24,9 @@ def test_apart_are_judge_and_measure_or_else_the_measures() -> None:
     measured: Signals = {pair: {"t1": 0.0, "t2": 1.0, "t3": -1.0}}
     assert disagreement(measured, None) == {"t1": 0.0, "t2": 1.0, "t3": 1.0}
     judged: Signals = {pair: {"t1": 0.5, "t2": 0.0, "t3": 1.0}}  # the judge has them in the opposite order
-    assert disagreement(measured, judged) == {"t1": 0.0, "t2": 2.0, "t3": 2.0}
+    assert disagreement(measured, judged) == pytest.approx({"t1": 0.0, "t2": 2 / 3, "t3": 2 / 3})
+    asked_of_two: Signals = {pair: {"t2": 1.0, "t3": 1.0}}  # which it finds alike: ranks 1.5 and 1.5, not 2 and 1
+    assert disagreement(measured, asked_of_two) == pytest.approx({"t1": 0.0, "t2": 1 / 4, "t3": 1 / 4})
     single = {("8b plain",): {"t1": 0.2, "t2": 0.5}, ("70b plain",): {"t1": 0.9, "t2": 0.5}}
     assert disagreement(single, None) == pytest.approx({"t1": 0.7, "t2": 0.0})
 
