@@ -18,10 +18,8 @@ from stages.train.params import Params, load
 
 
 def train(student: str, params: Params, parallelism: Parallelism, output: Path, tokenizer: Any) -> None:
-    """Train on the files in `output` and save to models/<student>.
-
-    The log history and what a reloaded student must answer stay in `output`.
-    """
+    """Train on the files in `output`, and save there: the student, the log history, and what a reloaded student must
+    answer."""
     import torch
     from transformers import EarlyStoppingCallback
 
@@ -70,9 +68,9 @@ def train(student: str, params: Params, parallelism: Parallelism, output: Path, 
     with loss_on_bar(trainer):
         trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
     validation_loss = trainer.evaluate()["eval_loss"] if validate else None
-    saved.save(trainer, tokenizer, params, parallelism, Path("models") / student)
+    saved.save(trainer, tokenizer, params, parallelism, output / saved.STUDENT)
     if trainer.accelerator.is_main_process:
-        start.make_plain(Path("models") / student, params, output, student)
+        start.make_plain(output / saved.STUDENT, params, output, student)
     logits_TV = saved.logits(trainer.model_wrapped, arrow.head(output, 1)[0], trainer.accelerator.device)
     if trainer.accelerator.is_main_process:
         kept_best = train_params.keep == "best" and bool(validate)
