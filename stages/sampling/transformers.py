@@ -74,7 +74,7 @@ class TransformersEngine:
                 f"model {model.name}: its tokenizer has no chat template, wanted one that words messages; use an "
                 f"instruct model"
             )
-        if self._tokenizer.pad_token is None:
+        if self._tokenizer.pad_token is None:  # its place in a batch is masked, so any token will do
             self._tokenizer.pad_token = self._tokenizer.eos_token
         self._model.eval()
         self.retries: Counter[str] = Counter()

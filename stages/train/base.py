@@ -3,18 +3,22 @@
 from pathlib import Path
 from typing import Any
 
+from stages.models.passes import set_pad
 from stages.train import arguments
 from stages.train.parallelism import Parallelism
 from stages.train.params import Params
 
 
 def read_tokenizer(params: Params, student: str) -> Any:
+    """It pads, and so will the student's."""
     from transformers import AutoTokenizer
 
     try:
-        return AutoTokenizer.from_pretrained(params.base.model, **source(params))
+        tokenizer = AutoTokenizer.from_pretrained(params.base.model, **source(params))
     except OSError as error:  # not found, no access, no network
         raise not_loaded(params, student, error) from None
+    set_pad(tokenizer)
+    return tokenizer
 
 
 def stop_ids(params: Params, tokenizer: Any) -> set[int]:

@@ -155,7 +155,9 @@ def test_a_student_that_fails_its_check_is_not_lost(tmp_path: Path, monkeypatch:
     assert code == 1
     (output,) = folder.glob(".potstill/checkpoints/8b-*")
     said = printed.replace("\r", "\n").strip().splitlines()[-2:]
-    assert said[0].startswith(f"train-8b: the student saved in {output}/student answers otherwise than the trained one:")
+    assert said[0].startswith(
+        f"train-8b: the student saved in {output}/student answers otherwise than the trained one:"
+    )
     assert said[1] == (
         f"The trained student is kept in {output}/student; the next run checks it again. To train anew, remove {output}"
     )

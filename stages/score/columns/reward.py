@@ -49,7 +49,9 @@ def to_rewards(rows: Iterable[Row], settings: Settings, count: int, counts: Coun
     tokenizer, model = passes.load(AutoModelForSequenceClassification, settings.model, settings.revision, precision)
     config = model.config.get_text_config()
     context = min(tokenizer.model_max_length, config.max_position_embeddings)
-    # a decoder reads the reward off the last token that is no padding, so it needs to know which one that is
+    # a decoder reads the reward off the last token that is no padding, so none of a text may be one
+    if config.pad_token_id is None and tokenizer.pad_token != tokenizer.eos_token:
+        config.pad_token_id = tokenizer.pad_token_id
     batch_size = settings.batch_size if config.pad_token_id is not None else 1
 
     def fit(row: Row) -> list[int] | None:
