@@ -83,7 +83,8 @@ def is_trained(output: Path) -> bool:
 @contextmanager
 def kept_on_failure(output: Path, student: str) -> Iterator[None]:
     """Whatever fails, say where the trained student is."""
-    where = f"The trained student is kept in {output / STUDENT}; the next run checks it again. To train anew, remove {output}"
+    where = f"The trained student is kept in {output / STUDENT}; the next run checks it again"
+    where = f"{where}. To train anew, remove {output}"
     try:
         yield
     except SystemExit as fault:

@@ -89,10 +89,10 @@ def test_it_pads_by_the_token_in_reserve_or_else_by_the_one_that_ends_texts(rese
 @pytest.mark.parametrize("objective", ["plain", "dpo", "on_policy", "plain in two processes"])
 def test_a_student_has_the_same_weights(objective: str, reserved: bool, tmp_path: Path) -> None:
     """And then it names a token to pad with."""
-    name, _, two = objective.partition(" ")
+    name, _, where = objective.partition(" ")
     whole = BASE, TEACHER
     bare = [without_pad(model, tmp_path / model.name, reserved) for model in whole]
-    weights = []
+    weights, parallelism = [], TWO if where else {"rows_per_device": 4}
     for number, (base, teacher) in enumerate((whole, bare)):
         folder = place(
             tmp_path / str(number),
@@ -104,11 +104,11 @@ def test_a_student_has_the_same_weights(objective: str, reserved: bool, tmp_path
             "profiles.laptop.student-8b.train.num_epochs=1",
             rows=TRAIN[:29],  # so that two processes fill up the last step
             negatives=[wrong(one) for one in TRAIN[:29]] if name == "dpo" else [],
-            **(TWO if two else {"rows_per_device": 4}),
+            **parallelism,
         )
         code, printed = train_here(folder)
         assert code == 0, printed
         weights.append(load_file(folder / "models/8b/model.safetensors"))
-    named = AutoTokenizer.from_pretrained(folder / "models/8b").pad_token
+    named = AutoTokenizer.from_pretrained(tmp_path / "1/models/8b").pad_token
     assert named == ("<|finetune_right_pad_id|>" if reserved else "<|eot_id|>")
     assert all((weights[0][tensor] == weights[1][tensor]).all() for tensor in weights[0])

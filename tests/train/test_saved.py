@@ -186,9 +186,9 @@ def test_what_does_not_fit_the_gpus_is_told() -> None:
 
 def test_a_check_that_breaks_off_says_where_the_student_is(tmp_path: Path) -> None:
     where = f"The trained student is kept in {tmp_path}/student; the next run checks it again. To train anew, remove"
-    with pytest.raises(SystemExit, match=rf"^train-8b: it is wrong\n{where} {tmp_path}$"):
-        with saved.kept_on_failure(tmp_path, "8b"):
-            raise SystemExit("train-8b: it is wrong")
+    told = pytest.raises(SystemExit, match=rf"^train-8b: it is wrong\n{where} {tmp_path}$")
+    with told, saved.kept_on_failure(tmp_path, "8b"):
+        raise SystemExit("train-8b: it is wrong")
     with pytest.raises(RuntimeError) as raised, saved.kept_on_failure(tmp_path, "8b"):
         raise RuntimeError("CUDA out of memory")
     (note,) = raised.value.__notes__
