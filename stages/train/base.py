@@ -4,13 +4,14 @@ from pathlib import Path
 from typing import Any
 
 from stages.models.passes import set_pad
+from stages.sampling import dated
 from stages.train import arguments
 from stages.train.parallelism import Parallelism
 from stages.train.params import Params
 
 
 def read_tokenizer(params: Params, student: str) -> Any:
-    """It pads, and so will the student's."""
+    """It pads, its chat template words the pinned date, and so will the student's."""
     from transformers import AutoTokenizer
 
     try:
@@ -18,6 +19,7 @@ def read_tokenizer(params: Params, student: str) -> Any:
     except OSError as error:  # not found, no access, no network
         raise not_loaded(params, student, error) from None
     set_pad(tokenizer)
+    dated.pin(tokenizer, params.prompts.date)
     return tokenizer
 
 

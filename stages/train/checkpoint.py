@@ -24,7 +24,7 @@ from stages.train.params import Params
 WHOLE = "whole.json"
 DECIDES = "decides.json"
 STAGES = Path(__file__).parents[1]
-PARTS = ("train/**/*.py", "models/passes.py", "rows/topk.py")
+PARTS = ("train/**/*.py", "models/passes.py", "rows/topk.py", "sampling/dated.py")
 # It changes no result, so it is no parameter.
 CHECKPOINT_SECONDS = float(os.environ.get("POTSTILL_CHECKPOINT_SECONDS", "600"))
 PACKAGES = ("accelerate", "deepspeed", "peft", "torch", "transformers", "trl")
@@ -44,7 +44,8 @@ def decisive(params: Params, data: list[Path]) -> dict[str, dict[str, Any]]:
 
 
 def code() -> list[Path]:
-    """That of the training, of the passes of a reference model, and of the file of the teacher's probabilities."""
+    """That of the training, of the passes of a reference model, of the file of the teacher's probabilities, and of the
+    date in prompts."""
     return sorted(path for part in PARTS for path in STAGES.glob(part))
 
 

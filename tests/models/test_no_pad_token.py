@@ -72,7 +72,7 @@ def test_rewards_are_read_off_the_last_token(reserved: bool, tmp_path: Path, mon
 
     def rewards(folder: Path) -> list[Any]:
         settings = reward.Settings(model=str(folder), revision="", precision="float32", batch_size=4)
-        return list(reward.to_rewards(TEXTS, settings, len(TEXTS), Counter()))
+        return list(reward.to_rewards(TEXTS, settings, "2024-07-26", len(TEXTS), Counter()))
 
     assert rewards(bare) == rewards(whole)
     assert sizes == ([4, 4] if reserved else [1, 1, 1, 1, 4])
@@ -92,7 +92,8 @@ def test_a_student_has_the_same_weights(objective: str, reserved: bool, tmp_path
     name, _, where = objective.partition(" ")
     whole = BASE, TEACHER
     bare = [without_pad(model, tmp_path / model.name, reserved) for model in whole]
-    weights, parallelism = [], TWO if where else {"rows_per_device": 4}
+    weights: list[Any] = []
+    parallelism: Any = TWO if where else {"rows_per_device": 4}
     for number, (base, teacher) in enumerate((whole, bare)):
         folder = place(
             tmp_path / str(number),
