@@ -13,7 +13,6 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
-from huggingface_hub import hf_hub_download  # pyright: ignore[reportUnknownVariableType]
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from stages.sampling.request import Model
@@ -70,6 +69,9 @@ def words_today(name: str, revision: str) -> bool:
 
 def texts(name: str, revision: str) -> Iterator[str]:
     """Of the files that may hold the template: those of the folder, or those of the hub that are to be had."""
+    # imported here, because it takes a second
+    from huggingface_hub import hf_hub_download  # pyright: ignore[reportUnknownVariableType]
+
     for file in FILES:
         path = Path(name) / file
         if not Path(name).exists():

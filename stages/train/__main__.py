@@ -11,7 +11,7 @@ from typing import Any
 
 from stages.models.local import check
 from stages.sampling.process_group import die_with_parent
-from stages.train import arrow, curves, examples, parallelism, start
+from stages.train import arrow, curves, examples, machines, parallelism, start
 from stages.train.examples import Tokens
 from stages.train.objectives.table import OBJECTIVES
 from stages.train.parallelism import Parallelism
@@ -38,6 +38,8 @@ def main(student: str) -> None:
     plan = parallelism.load(student, checkpoint.home())
     found = preflight.look(output)
     preflight.machine(params, plan, found, student)
+    if plan.hostfile:
+        machines.check(plan.hostfile, output.parent, student)
     refusals.objective(params, plan, student)
     preflight.disk_space(preflight.checkpoint_bytes(params), found, output, student)
     is_trained = saved.is_trained(output)
@@ -78,14 +80,18 @@ def show(first: list[Tokens], tokenizer: Any, student: str) -> None:
 
 def launch(student: str, params: Params, plan: Parallelism, output: Path) -> None:
     """Train in the processes of the parallelism; they die with this one."""
-    from stages.train import arguments
+    from stages.train import arguments, base
 
+    base.fetch(params, student)
     parallelism_file, stopped = output / "parallelism.json", output / "stopped.txt"
     parallelism_file.write_text(plan.model_dump_json())
     stopped.unlink(missing_ok=True)
     command = arguments.launch_command(student, params, plan, parallelism_file, free_port())
     # the libraries' warnings about each other, once for each process, hide what the training says
-    environment = os.environ | {"PYTHONWARNINGS": "ignore"}
+    threads = {"OMP_NUM_THREADS": str(arguments.num_threads(plan))}
+    environment = threads | os.environ | {"PYTHONWARNINGS": "ignore"}
+    if plan.hostfile:
+        environment = machines.sent(environment, output / "environment")
     with subprocess.Popen(command, env=environment, preexec_fn=die_with_parent) as launcher:  # noqa: PLW1509 - one system call
         code = launcher.wait()
     if code:

@@ -15,7 +15,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from accelerate.utils import wait_for_everyone
+from accelerate.utils import gather_object, wait_for_everyone
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from stages.train.parallelism import Parallelism
@@ -116,6 +116,20 @@ def latest(output: Path) -> Path | None:
     none that counts."""
     whole = [path for path in output.glob("checkpoint-*") if (path / WHOLE).exists()]
     return max(whole, key=lambda path: int(path.name.split("-")[1]), default=None)
+
+
+def agreed_latest(output: Path, student: str) -> Path | None:
+    """The same for every process. Raises SystemExit where some see another one: they would train on from different
+    steps."""
+    mine = latest(output)
+    seen = gather_object([mine.name if mine else "none"])
+    if len(set(seen)) > 1:
+        of_each = ", ".join(f"{number}: {name}" for number, name in enumerate(seen))
+        raise SystemExit(
+            f"train-{student}: got another last checkpoint in {output} from process to process ({of_each}), wanted one "
+            f"for all: let all machines share that folder, or remove it everywhere to start afresh"
+        )
+    return mine
 
 
 def fits(checkpoint: Path, parallelism: Parallelism, student: str) -> None:

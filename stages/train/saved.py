@@ -28,21 +28,33 @@ def save(trainer: Any, tokenizer: Any, params: Params, parallelism: Parallelism,
     if params.profile.method == "lora":
         trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
         with gathered(trained, parallelism):
-            state = {name: p.detach().cpu().clone() for name, p in model.named_parameters() if p.requires_grad}
+            named = model.named_parameters() if trainer.accelerator.is_main_process else ()
+            state = {name: p.detach().cpu().clone() for name, p in named if p.requires_grad}
         precision = torch.float32
     else:
         own = {name for name, _ in (*model.named_parameters(), *model.named_buffers())}  # each tied weight once
-        # under ZeRO-3 the first process alone gets it
-        whole = trainer.accelerator.get_state_dict(trainer.model_wrapped)
+        # the first process alone gets it; under ZeRO-3 all must take part
+        takes_part = parallelism.zero == 3 or trainer.accelerator.is_main_process
+        whole = trainer.accelerator.get_state_dict(trainer.model_wrapped) if takes_part else None
         state = {name: tensor for name, tensor in (whole or {}).items() if name in own}
         precision = getattr(torch, params.profile.precision)
     if trainer.accelerator.is_main_process:
         # one that was used saves that it neither pads nor cuts, and a resumed training may not have used it yet
         tokenizer("")
-        state = {name: tensor.to(precision) if tensor.is_floating_point() else tensor for name, tensor in state.items()}
+        # in the machine's memory, for a GPU may have no room for a second copy
+        state = {
+            name: tensor.to("cpu", precision if tensor.is_floating_point() else None) for name, tensor in state.items()
+        }
         model.save_pretrained(out, state_dict=state, safe_serialization=True)
         tokenizer.save_pretrained(out)
     trainer.accelerator.wait_for_everyone()
+
+
+def checkpoint_from_one(trainer: Any, parallelism: Parallelism) -> None:
+    """Under ZeRO-1 and 2 every process holds all weights, and transformers has each copy them for a checkpoint, of
+    which the first process alone writes its copy."""
+    if parallelism.zero in (1, 2) and not trainer.accelerator.is_main_process:
+        trainer.save_model = lambda *_, **__: None
 
 
 def gathered(parameters: list[Any], parallelism: Parallelism) -> Any:

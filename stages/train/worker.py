@@ -57,9 +57,10 @@ def train(student: str, params: Params, parallelism: Parallelism, output: Path, 
             *([EarlyStoppingCallback(train_params.patience)] if train_params.patience and validate else []),
         ],
     )
+    saved.checkpoint_from_one(trainer, parallelism)
     if trainer.accelerator.is_main_process:
         start.keep(trainer.model, params, output)
-    resumed = checkpoint.latest(output)
+    resumed = checkpoint.agreed_latest(output, student)
     if resumed:
         checkpoint.fits(resumed, parallelism, student)
         lesson.load(resumed)
@@ -151,6 +152,8 @@ def main(student: str, parallelism_file: Path) -> None:
     parallelism = Parallelism.model_validate_json(parallelism_file.read_text())
     output = parallelism_file.parent
     try:
+        if parallelism.hostfile:  # the other machines have not got the weights yet
+            base.fetch(params, student)
         train(student, params, parallelism, output, base.read_tokenizer(params, student))
     except SystemExit as stopped:  # the launcher would bury it in its own report
         if os.environ.get("RANK") == "0":
