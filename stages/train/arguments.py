@@ -77,6 +77,8 @@ def launch_command(
             command += [
                 "--num_machines",
                 str(num_machines(parallelism)),
+                "--machine_rank",
+                "0",
                 "--deepspeed_hostfile",
                 parallelism.hostfile,
                 "--deepspeed_multinode_launcher",

@@ -83,11 +83,8 @@ def test_zero_3_with_everything(params: Params, tmp_path: Path) -> None:
         "--zero3_save_16bit_model": "true",
     }
     assert (found["--gradient_clipping"], found["--gradient_accumulation_steps"]) == ("1.0", "1")
-    assert (found["--num_machines"], found["--deepspeed_hostfile"], found["--deepspeed_multinode_launcher"]) == (
-        "2",
-        str(hosts),
-        "pdsh",
-    )
+    several = ("--num_machines", "--machine_rank", "--deepspeed_hostfile", "--deepspeed_multinode_launcher")
+    assert [found[name] for name in several] == ["2", "0", str(hosts), "pdsh"]
 
 
 def test_processes_share_the_cores_and_wait_for_one_that_loads(
