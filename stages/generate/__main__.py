@@ -51,7 +51,7 @@ def to_models(params: Params) -> dict[str, Model]:
     for role in params.profile.asked.values():
         if role.engine != "openai":
             check(role.model, role.revision)
-    return {name: role.to_model() for name, role in params.profile.asked.items()}
+    return {name: role.to_model(params.prompts.date) for name, role in params.profile.asked.items()}
 
 
 def each_sample(params: Params, number: int) -> Iterator[tuple[Prompt, str, int]]:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 
+from stages.sampling.dated import Prompts, section
 from stages.sampling.limits import Limits
 from stages.sampling.role import Role, Words, find, sections
 from stages.settings import params_yaml
@@ -33,6 +34,7 @@ class Profile(Section):
 class Params(Section):
     generate: Generate
     sampling: Limits
+    prompts: Prompts
     profile: Profile
     dataset: str
     recorded: dict[str, Any] | None  # the data set brings completions along
@@ -57,6 +59,7 @@ def load() -> Params:
     bound = {
         "generate": document["generate"],
         "sampling": document["sampling"],
+        "prompts": section(document),
         "profile": {"asked": asked(document, profile), "max_tokens": profile["max_tokens"]},
         "dataset": document["dataset"],
         "recorded": YAML(typ="safe").load(Path(f"data/sets/{document['dataset']}/dataset.yaml"))["recorded"],

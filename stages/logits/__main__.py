@@ -16,6 +16,7 @@ from stages.logits.report import Report
 from stages.models.local import check
 from stages.models.passes import check_same, load_tokenizer, size
 from stages.rows.topk import BYTES, TopK, write
+from stages.sampling import dated
 from stages.sampling.process_group import die_with_parent
 from stages.sampling.role import Role
 from stages.sampling.runner import in_words
@@ -50,12 +51,14 @@ def prepare(params: Params) -> Task:
             check(one.model, one.revision)
     teachers = {name: load_tokenizer(one.model, one.revision) for name, one in params.teachers.items()}
     students = {f"student-{name}": load_tokenizer(one.model, one.revision) for name, one in params.students.items()}
+    for tokenizer in (*teachers.values(), *students.values()):
+        dated.pin(tokenizer, params.prompts.date)
     first = next(iter(teachers))
     for name, tokenizer in (teachers | students).items():
         check_same("logits", first, teachers[first], name, tokenizer, OTHER_VOCABULARY)
     vocabulary = size(teachers[first])
     k = min(params.logits.top_k, vocabulary)
-    found = {name: Kept(kept.folder(one.to_model(), k)) for name, one in params.teachers.items()}
+    found = {name: Kept(kept.folder(one.to_model(params.prompts.date), k)) for name, one in params.teachers.items()}
     to_ask = {name: one.to_ask() for name, one in found.items()}
     counts = check_learnt(stream_examples(), teachers, students, to_ask)
     print(estimate(params, counts, k), file=sys.stderr)
@@ -91,7 +94,7 @@ def ask_in_turn(params: Params, task: Task) -> None:
 def ask(params: Params, task: Task, name: str) -> Iterator[list[tuple[Scored, Found]]]:
     """The rows that are not kept, with what the teacher tells of them, those together that it told together."""
     rows = filter(task.kept[name].to_ask(), tokenize(stream_examples(), task.tokenizers[name], name))
-    model, count = params.teachers[name].to_model(), task.rows_to_ask[name]
+    model, count = params.teachers[name].to_model(params.prompts.date), task.rows_to_ask[name]
     match model.engine:
         case "openai":
             from stages.logits import endpoint

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 
 from stages.models.local import pin
+from stages.sampling.dated import Prompts, section
 from stages.sampling.limits import Limits
 from stages.sampling.role import Role, Words, find, sections
 
@@ -34,6 +35,7 @@ class Params(Section):
 
     logits: Logits
     sampling: Limits
+    prompts: Prompts
     teachers: dict[str, Role]
     students: dict[str, Base]
 
@@ -45,6 +47,7 @@ def load() -> Params:
     profile = document["profiles"][document["profile"]]
     place = f"profiles.{document['profile']}"
     bound: dict[str, Any] = {name: document[name] for name in ("logits", "sampling")}
+    bound["prompts"] = section(document)
     where, is_on = {"students": place, "teachers": place}, bool(document["logits"].get("top_k"))
     known = sections(profile, document["students"])
     named = str(document["logits"].get("teachers", "")).split() if is_on else []

@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 T = TypeVar("T")
 V = TypeVar("V")
+RESERVED = "<|finetune_right_pad_id|>"  # of Llama 3.1 and later, to pad with
 WINDOW = 4_096  # rows that are read and sorted by length together: what is in memory at a time
 
 
@@ -39,9 +40,15 @@ def load_tokenizer(name: str, revision: str) -> Any:
         tokenizer: Any = AutoTokenizer.from_pretrained(name, padding_side="right", **source(name, revision))
     except (OSError, ValueError) as error:
         raise missing(name, revision, error) from None
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token
+    set_pad(tokenizer)
     return tokenizer
+
+
+def set_pad(tokenizer: Any) -> None:
+    """Let it pad, where its files name no token for that: by the one that it has in reserve, as Llama 3.1's, or else by
+    the one that ends texts."""
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = RESERVED if RESERVED in tokenizer.get_vocab() else tokenizer.eos_token
 
 
 def check_same(stage: str, teacher: str, of_teacher: Any, student: str, of_student: Any, remedy: str) -> None:

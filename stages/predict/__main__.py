@@ -45,13 +45,14 @@ def to_model(who: str, params: Params) -> Model:
     if who == "teacher" or who.startswith("base-"):
         if asked.engine != "openai":
             check(asked.model, asked.revision)
-        return asked.to_model()
+        return asked.to_model(params.prompts.date)
     if asked.engine == "openai":
         raise SystemExit(
             f"predict {who}: got engine openai, wanted one that loads {own} on this machine or cluster; see `base` of "
             f"student-{who} in params.yaml"
         )
-    return asked.model_copy(update={"model": str(own), "revision": digest(own)}).to_model()
+    tuned = asked.model_copy(update={"model": str(own), "revision": digest(own)})
+    return tuned.to_model(params.prompts.date)
 
 
 def each_style(params: Params) -> Iterator[tuple[Prompt, str, str]]:

@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from stages.sampling import dated
+from stages.sampling.dated import Prompts
 from stages.sampling.limits import Limits
 from stages.sampling.role import Role, Words, find
 from stages.settings import params_yaml
@@ -21,6 +23,7 @@ class Predict(Section):
 class Params(Section):
     predict: Predict
     sampling: Limits
+    prompts: Prompts
     max_tokens: dict[str, Annotated[int, Field(gt=0)]]  # of a reply, by style
     model: Role
 
@@ -34,6 +37,7 @@ def load(who: str) -> Params:
     bound = {
         "predict": document["predict"],
         "sampling": document["sampling"],
+        "prompts": dated.section(document),
         "max_tokens": profile["max_tokens"],
         "model": find(profile, section),
     }

@@ -1,7 +1,7 @@
 """The parameters of `prompts`."""
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
@@ -18,6 +18,7 @@ class Section(BaseModel):
 class Prompts(Section):
     max_words: Annotated[int, Field(gt=0)]  # of the teacher's reasoning, where the wording names a limit
     max_problems_shown: Annotated[int, Field(gt=0)]  # bad rows that one message lists
+    date: Any  # of the stages that put prompts to models
 
 
 class Profile(Section):

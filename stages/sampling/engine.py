@@ -47,13 +47,15 @@ def version(model: Model) -> str:
 
             return VERSION
         case "vllm":
+            from stages.sampling.dated import of_key
             from stages.sampling.vllm import version as vllm_version
 
-            return vllm_version(model)
+            return vllm_version(model) + of_key(model)
         case "transformers":
+            from stages.sampling.dated import of_key
             from stages.sampling.transformers import version as transformers_version
 
-            return transformers_version(model)
+            return transformers_version(model) + of_key(model)
         case "recorded":
             return "1"
         case _:

@@ -16,7 +16,8 @@ Engine = Literal["transformers", "vllm", "ray-transformers", "ray-vllm", "openai
 @dataclass(frozen=True)
 class Model:
     """Who is asked. `revision` is a hub commit, the digest of a local folder or file, or what an endpoint's owner
-    calls its version. Prices are for a million tokens, in the user's currency, None where they are not known."""
+    calls its version. Prices are for a million tokens, in the user's currency, None where they are not known. `date` is
+    today's to a chat template; with none, a template that words it is refused."""
 
     engine: Engine | Literal["recorded"]
     name: str
@@ -24,6 +25,7 @@ class Model:
     precision: Literal["float32", "bfloat16", "auto"]
     prompt_price: float | None
     completion_price: float | None
+    date: str = ""
 
     @property
     def local_engine(self) -> str:

@@ -32,9 +32,10 @@ class Role(BaseModel):
     prompt_price: Price
     completion_price: Price
 
-    def to_model(self) -> Model:
+    def to_model(self, date: str) -> Model:
+        """`date` is prompts.date of params.yaml."""
         prices = (self.prompt_price, self.completion_price)
-        return Model(self.engine, self.model, self.revision, self.precision, *prices)
+        return Model(self.engine, self.model, self.revision, self.precision, *prices, date)
 
 
 def sections(profile: dict[str, Any], students: list[str]) -> dict[str, tuple[str, ...]]:

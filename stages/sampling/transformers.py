@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stages.sampling import dated
 from stages.sampling.request import Model, Reply, Request, row_seed, unanswered
 
 if TYPE_CHECKING:
@@ -74,7 +75,8 @@ class TransformersEngine:
                 f"model {model.name}: its tokenizer has no chat template, wanted one that words messages; use an "
                 f"instruct model"
             )
-        if self._tokenizer.pad_token is None:
+        dated.pin(self._tokenizer, model.date)
+        if self._tokenizer.pad_token is None:  # its place in a batch is masked, so any token will do
             self._tokenizer.pad_token = self._tokenizer.eos_token
         self._model.eval()
         self.retries: Counter[str] = Counter()

@@ -13,6 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from stages.sampling import dated
 from stages.sampling.request import Model, Reply, Request, row_seed, unanswered
 
 # Requests that vLLM holds at a time: enough that its scheduler never runs dry (it computes 256 to 1,024 at once).
@@ -93,6 +94,7 @@ class VllmEngine:
         ) as error:  # no such model, no access; a model or machine that vLLM does not support
             raise SystemExit(f"engine {model.engine}, model {model.name} at {model.revision}: {error}") from None
         self._tokenizer, self._engine = self._llm.get_tokenizer(), self._llm.llm_engine
+        dated.pin(self._tokenizer, model.date)
         self._context = self._llm.model_config.max_model_len
         self._adapter = find_weights(model).adapter
 

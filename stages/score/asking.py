@@ -7,7 +7,7 @@ from pydantic import Field
 
 from stages.sampling.request import Decoding, Reply, Request, to_request
 from stages.sampling.runner import Ask
-from stages.score.params import Section, asked, limits
+from stages.score.params import Section, asked, date, limits
 from stages.score.rows import Row, stream_rows
 
 
@@ -43,7 +43,7 @@ def ask(question: Question, settings: Settings, dry_run: bool) -> Iterator[Reply
     role = asked(question.column, "by", settings.by)
     if not role:
         return None
-    model = Ask(role.to_model(), limits())
+    model = Ask(role.to_model(date()), limits())
     if dry_run:
         model.estimate(lambda: to_requests(question, stream_rows(), settings.max_tokens))
         return None

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, create_model
 
 from stages.models.local import check, pin
+from stages.sampling.dated import Prompts, section
 from stages.sampling.limits import Limits
 from stages.sampling.role import Role, find, sections
 from stages.settings import params_yaml
@@ -72,6 +73,11 @@ def check_pinned(column: str, name: str, revision: str) -> None:
             f"params.yaml: score.{column}.revision: got '', wanted the hub commit of {name}, so that it cannot change"
         )
     check(name, revision)
+
+
+def date() -> str:
+    """Today's, to chat templates."""
+    return validated(Prompts, section(params_yaml.read()), "prompts").date
 
 
 def limits() -> Limits:

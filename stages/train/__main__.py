@@ -11,7 +11,7 @@ from typing import Any
 
 from stages.models.local import check
 from stages.sampling.process_group import die_with_parent
-from stages.train import arrow, curves, examples, parallelism, start
+from stages.train import arrow, curves, examples, machines, parallelism, start
 from stages.train.examples import Tokens
 from stages.train.objectives.table import OBJECTIVES
 from stages.train.parallelism import Parallelism
@@ -38,9 +38,12 @@ def main(student: str) -> None:
     plan = parallelism.load(student, checkpoint.home())
     found = preflight.look(output)
     preflight.machine(params, plan, found, student)
+    if plan.hostfile:
+        machines.check(plan.hostfile, output.parent, student)
     refusals.objective(params, plan, student)
     preflight.disk_space(preflight.checkpoint_bytes(params), found, output, student)
-    if not checkpoint.latest(output):
+    is_trained = saved.is_trained(output)
+    if not (is_trained or checkpoint.latest(output)):
         for sentence in checkpoint.abandoned(student, output, decides):
             print(f"train-{student}: {sentence}", file=sys.stderr)
     if not output.exists():
@@ -51,16 +54,19 @@ def main(student: str) -> None:
                 free_memory()
     first = arrow.head(output, NUM_SHOWN)
     show(first, tokenizer, student)
-    if arguments.needs_launcher(plan, found.num_gpus):
+    if is_trained:
+        print(f"train-{student}: going on from the trained student in {output}, to check it", file=sys.stderr)
+    elif arguments.needs_launcher(plan, found.num_gpus):
         launch(student, params, plan, output)
     else:
         worker.train(student, params, plan, output, tokenizer)
-    out = Path("models") / student
-    saved.tensors(out, params.profile.method, student)
-    expected_TV = saved.read_expected(output)
-    saved.answers_alike(out, params, first[0], expected_TV, objective.reload_fault, student)
-    counts = json.loads((output / prepare.COUNTS).read_text())
-    curves.write(student, json.loads((output / "report.json").read_text()), counts, params.train.log_every_steps)
+        free_memory()
+    with saved.kept_on_failure(output, student):
+        saved.tensors(output / saved.STUDENT, params.profile.method, student)
+        saved.answers_alike(output, params, plan.attention, first[0], objective.reload_fault, student)
+    counts, report = (json.loads((output / name).read_text()) for name in (prepare.COUNTS, saved.REPORT))
+    curves.write(student, report, counts, params.train.log_every_steps)
+    saved.publish(output, Path("models") / student)
     shutil.rmtree(output)
 
 
@@ -74,14 +80,18 @@ def show(first: list[Tokens], tokenizer: Any, student: str) -> None:
 
 def launch(student: str, params: Params, plan: Parallelism, output: Path) -> None:
     """Train in the processes of the parallelism; they die with this one."""
-    from stages.train import arguments
+    from stages.train import arguments, base
 
+    base.fetch(params, student)
     parallelism_file, stopped = output / "parallelism.json", output / "stopped.txt"
     parallelism_file.write_text(plan.model_dump_json())
     stopped.unlink(missing_ok=True)
     command = arguments.launch_command(student, params, plan, parallelism_file, free_port())
     # the libraries' warnings about each other, once for each process, hide what the training says
-    environment = os.environ | {"PYTHONWARNINGS": "ignore"}
+    threads = {"OMP_NUM_THREADS": str(arguments.num_threads(plan))}
+    environment = threads | os.environ | {"PYTHONWARNINGS": "ignore"}
+    if plan.hostfile:
+        environment = machines.sent(environment, output / "environment")
     with subprocess.Popen(command, env=environment, preexec_fn=die_with_parent) as launcher:  # noqa: PLW1509 - one system call
         code = launcher.wait()
     if code:
@@ -93,7 +103,8 @@ def launch(student: str, params: Params, plan: Parallelism, output: Path) -> Non
 
 
 def free_memory() -> None:
-    """For the training's processes: a model whose head was patched is a cycle, and torch keeps what it once took."""
+    """For what is loaded next: trainers, and models whose head was patched, are cycles, and torch keeps what it once
+    took."""
     import gc
 
     import torch

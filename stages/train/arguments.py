@@ -1,13 +1,19 @@
 """The one place where parameters and the parallelism become arguments of accelerate, DeepSpeed, TRL and PEFT."""
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from stages.train.machines import addresses
 from stages.train.objective import Kind
 from stages.train.parallelism import Parallelism
 from stages.train.params import Params
+
+# How long processes wait for one that loads or saves weights for all of them. Half an hour, the libraries' own, is less
+# than a large model takes from a slow disk.
+COLLECTIVE_SECONDS = 2 * 60 * 60
 
 
 def needs_launcher(parallelism: Parallelism, num_gpus: int) -> bool:
@@ -18,6 +24,15 @@ def needs_launcher(parallelism: Parallelism, num_gpus: int) -> bool:
 def accumulation(params: Params, parallelism: Parallelism) -> int:
     """Forward passes of each process in one step."""
     return params.profile.batch_size // (parallelism.num_processes * parallelism.rows_per_device)
+
+
+def num_machines(parallelism: Parallelism) -> int:
+    return len(addresses(parallelism.hostfile)) if parallelism.hostfile else 1
+
+
+def num_threads(parallelism: Parallelism) -> int:
+    """Of each process, which share this machine's cores; torchrun would give each one thread."""
+    return max(1, len(os.sched_getaffinity(0)) * num_machines(parallelism) // parallelism.num_processes)
 
 
 def launch_command(
@@ -59,12 +74,11 @@ def launch_command(
             str(parallelism.zero == 3).lower(),
         ]
         if parallelism.hostfile:
-            machines = [
-                line for line in Path(parallelism.hostfile).read_text().splitlines() if line.split("#")[0].strip()
-            ]
             command += [
                 "--num_machines",
-                str(len(machines)),
+                str(num_machines(parallelism)),
+                "--machine_rank",
+                "0",
                 "--deepspeed_hostfile",
                 parallelism.hostfile,
                 "--deepspeed_multinode_launcher",
@@ -145,6 +159,7 @@ def of_every_trainer(
         "use_liger_kernel": parallelism.liger,
         "use_cpu": use_cpu,
         "ddp_find_unused_parameters": False,
+        "ddp_timeout": COLLECTIVE_SECONDS,
         "logging_steps": 1,  # averaged in the metrics: the trainer's own mean forgets what came before a resume
         "logging_nan_inf_filter": False,
         "eval_strategy": "steps" if validate else "no",

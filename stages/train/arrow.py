@@ -62,12 +62,10 @@ def examples_in(row: dict[str, Any], number: int) -> list[int]:
     return sorted(set(row["example"])) if "example" in row else [number]
 
 
-def with_filler(rows: Any, pad_id: int | None) -> Any:
-    """The data set, still mapped, and one row more, which teaches nothing: see `Order`. Its token may be any where the
-    tokenizer has none to pad with, as Llama 3.1's."""
+def with_filler(rows: Any, pad_id: int) -> Any:
+    """The data set, still mapped, and one row more, which teaches nothing: see `Order`."""
     import datasets
 
-    pad_id = pad_id or 0
     filler = {"input_ids": [pad_id], "labels": [IGNORED], "seq_lengths": [1], "example": [0]}
     filler |= {"rejected_ids": [pad_id], "rejected_labels": [IGNORED], CHOSEN: 0.0, REJECTED: 0.0}
     one = datasets.Dataset.from_list([{name: filler[name] for name in rows.column_names}], features=rows.features)

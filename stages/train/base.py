@@ -3,18 +3,26 @@
 from pathlib import Path
 from typing import Any
 
+from stages.models.passes import set_pad
+from stages.sampling import dated
 from stages.train import arguments
 from stages.train.parallelism import Parallelism
 from stages.train.params import Params
 
+FILES = ["model*.safetensors", "*.json", "*.jinja"]  # of a hub model's, those that transformers reads
+
 
 def read_tokenizer(params: Params, student: str) -> Any:
+    """It pads, its chat template words the pinned date, and so will the student's."""
     from transformers import AutoTokenizer
 
     try:
-        return AutoTokenizer.from_pretrained(params.base.model, **source(params))
+        tokenizer = AutoTokenizer.from_pretrained(params.base.model, **source(params))
     except OSError as error:  # not found, no access, no network
         raise not_loaded(params, student, error) from None
+    set_pad(tokenizer)
+    dated.pin(tokenizer, params.prompts.date)
+    return tokenizer
 
 
 def stop_ids(params: Params, tokenizer: Any) -> set[int]:
@@ -27,6 +35,19 @@ def stop_ids(params: Params, tokenizer: Any) -> set[int]:
         stop = None
     stop = tokenizer.eos_token_id if stop is None else stop
     return {stop} if isinstance(stop, int) else set(stop)
+
+
+def fetch(params: Params, student: str) -> None:
+    """Have the weights on this machine, once and with progress, before processes would wait for each other to get
+    them."""
+    from huggingface_hub import snapshot_download
+
+    if Path(params.base.model).exists():
+        return
+    try:
+        snapshot_download(params.base.model, revision=params.base.revision, allow_patterns=FILES)
+    except (OSError, ValueError) as error:  # not found, no access, no network; no hub id
+        raise not_loaded(params, student, error) from None
 
 
 def load(params: Params, parallelism: Parallelism, student: str) -> Any:
@@ -65,6 +86,6 @@ def source(params: Params) -> dict[str, Any]:
     return {} if Path(params.base.model).exists() else {"revision": params.base.revision}
 
 
-def not_loaded(params: Params, student: str, error: OSError) -> SystemExit:
+def not_loaded(params: Params, student: str, error: Exception) -> SystemExit:
     where = f"train-{student}: model {params.base.model} at {params.base.revision}"
     return SystemExit(f"{where}: {error}\nCheck `model` and `revision` in params.yaml, the network and HF_TOKEN.")

@@ -15,7 +15,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from accelerate.utils import wait_for_everyone
+from accelerate.utils import gather_object, wait_for_everyone
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from stages.train.parallelism import Parallelism
@@ -24,7 +24,7 @@ from stages.train.params import Params
 WHOLE = "whole.json"
 DECIDES = "decides.json"
 STAGES = Path(__file__).parents[1]
-PARTS = ("train/**/*.py", "models/passes.py", "rows/topk.py")
+PARTS = ("train/**/*.py", "models/passes.py", "rows/topk.py", "sampling/dated.py")
 # It changes no result, so it is no parameter.
 CHECKPOINT_SECONDS = float(os.environ.get("POTSTILL_CHECKPOINT_SECONDS", "600"))
 PACKAGES = ("accelerate", "deepspeed", "peft", "torch", "transformers", "trl")
@@ -44,7 +44,8 @@ def decisive(params: Params, data: list[Path]) -> dict[str, dict[str, Any]]:
 
 
 def code() -> list[Path]:
-    """That of the training, of the passes of a reference model, and of the file of the teacher's probabilities."""
+    """That of the training, of the passes of a reference model, of the file of the teacher's probabilities, and of the
+    date in prompts."""
     return sorted(path for part in PARTS for path in STAGES.glob(part))
 
 
@@ -115,6 +116,20 @@ def latest(output: Path) -> Path | None:
     none that counts."""
     whole = [path for path in output.glob("checkpoint-*") if (path / WHOLE).exists()]
     return max(whole, key=lambda path: int(path.name.split("-")[1]), default=None)
+
+
+def agreed_latest(output: Path, student: str) -> Path | None:
+    """The same for every process. Raises SystemExit where some see another one: they would train on from different
+    steps."""
+    mine = latest(output)
+    seen = gather_object([mine.name if mine else "none"])
+    if len(set(seen)) > 1:
+        of_each = ", ".join(f"{number}: {name}" for number, name in enumerate(seen))
+        raise SystemExit(
+            f"train-{student}: got another last checkpoint in {output} from process to process ({of_each}), wanted one "
+            f"for all: let all machines share that folder, or remove it everywhere to start afresh"
+        )
+    return mine
 
 
 def fits(checkpoint: Path, parallelism: Parallelism, student: str) -> None:

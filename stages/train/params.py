@@ -12,6 +12,7 @@ from pydantic import (
     model_validator,
 )
 
+from stages.sampling.dated import Prompts, section
 from stages.settings import params_yaml
 from stages.train.objective import Constants
 from stages.train.objectives.table import OBJECTIVES
@@ -86,21 +87,22 @@ class Params(Section):
     constants: SerializeAsAny[Constants]  # of the objective that `train` names
     profile: Training
     base: Base
+    prompts: Prompts
     teacher: Teacher | None  # None where the objective loads none
 
 
 def load(student: str, profile_name: str | None = None) -> Params:
     """The parameters of one student under the selected profile, or under the one named."""
     document = params_yaml.read()
-    name, section = profile_name or document["profile"], f"student-{student}"
+    name, part = profile_name or document["profile"], f"student-{student}"
     if student not in document["students"]:
         raise SystemExit(
             f"train-{student}: got a student that is not in `students` of params.yaml, wanted one of "
             f"{', '.join(document['students'])}"
         )
-    settings = document["profiles"][name].get(section)
+    settings = document["profiles"][name].get(part)
     if not settings:
-        raise SystemExit(f"params.yaml: profiles.{name}: got no {section}, wanted a section for each of `students`")
+        raise SystemExit(f"params.yaml: profiles.{name}: got no {part}, wanted a section for each of `students`")
     objective = document["train"].get("objective")
     if objective not in document["objectives"] or objective not in OBJECTIVES:
         raise SystemExit(
@@ -112,12 +114,13 @@ def load(student: str, profile_name: str | None = None) -> Params:
         "constants": document["objectives"][objective],
         "profile": settings["train"],
         "base": {key: settings["base"][key] for key in Base.model_fields},
+        "prompts": section(document),
         "teacher": {key: document["profiles"][name]["teacher"][key] for key in Teacher.model_fields},
     }
     where = {
         "constants": f"objectives.{objective}",
-        "profile": f"profiles.{name}.{section}.train",
-        "base": f"profiles.{name}.{section}.base",
+        "profile": f"profiles.{name}.{part}.train",
+        "base": f"profiles.{name}.{part}.base",
         "teacher": f"profiles.{name}.teacher",
     }
     of_objective = create_model("Bound", __base__=Params, constants=(OBJECTIVES[objective].constants, ...))

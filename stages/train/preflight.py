@@ -2,6 +2,7 @@
 
 import importlib.util
 import shutil
+import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -77,7 +78,7 @@ class Machine(NamedTuple):
     num_gpus: int
     free_bytes: int  # on the disk of the checkpoints
     packages: frozenset[str]  # of the optional ones, those that are installed
-    has_compiler: bool
+    has_compiler: bool  # and the headers for what it compiles
 
 
 def look(folder: Path) -> Machine:
@@ -90,7 +91,7 @@ def look(folder: Path) -> Machine:
         torch.cuda.device_count(),
         shutil.disk_usage(on_disk).free,
         frozenset(name for name in optional if importlib.util.find_spec(name)),
-        bool(shutil.which("g++")),
+        bool(shutil.which("g++")) and (Path(sysconfig.get_path("include")) / "Python.h").exists(),
     )
 
 
@@ -156,8 +157,11 @@ def first_fault(params: Params, parallelism: Parallelism, found: Machine) -> str
         return "offload and several machines need ZeRO, got zero 0: set zero"
     if parallelism.offload_parameters and parallelism.zero != 3:
         return f"only ZeRO-3 can offload weights, got zero {parallelism.zero}: set zero to 3"
-    if parallelism.zero and not found.num_gpus and not found.has_compiler:
-        return "DeepSpeed on a CPU compiles its parts, and there is no g++: install it"
+    if parallelism.zero and not found.has_compiler and (parallelism.offload_optimizer or not found.num_gpus):
+        return (
+            "DeepSpeed compiles what it runs on a CPU, an offloaded optimizer too, and there is no g++ with Python's "
+            "headers: install them (apt install g++ python3-dev)"
+        )
     return None
 
 

@@ -1,12 +1,22 @@
-"""The saved student: how it is written, and the checks that it is what was trained."""
+"""The saved student: how it is written, and the checks that it is what was trained.
+
+It lies in the training's own folder until it has passed them, so that no failure loses it.
+"""
 
 import json
-from collections.abc import Callable
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from stages.train.parallelism import Parallelism
 from stages.train.params import Params
+
+STUDENT = "student"  # folder
+EXPECTED = "expected.safetensors"
+REPORT = "report.json"  # written last
 
 
 def save(trainer: Any, tokenizer: Any, params: Params, parallelism: Parallelism, out: Path) -> None:
@@ -18,21 +28,33 @@ def save(trainer: Any, tokenizer: Any, params: Params, parallelism: Parallelism,
     if params.profile.method == "lora":
         trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
         with gathered(trained, parallelism):
-            state = {name: p.detach().cpu().clone() for name, p in model.named_parameters() if p.requires_grad}
+            named = model.named_parameters() if trainer.accelerator.is_main_process else ()
+            state = {name: p.detach().cpu().clone() for name, p in named if p.requires_grad}
         precision = torch.float32
     else:
         own = {name for name, _ in (*model.named_parameters(), *model.named_buffers())}  # each tied weight once
-        # under ZeRO-3 the first process alone gets it
-        whole = trainer.accelerator.get_state_dict(trainer.model_wrapped)
+        # the first process alone gets it; under ZeRO-3 all must take part
+        takes_part = parallelism.zero == 3 or trainer.accelerator.is_main_process
+        whole = trainer.accelerator.get_state_dict(trainer.model_wrapped) if takes_part else None
         state = {name: tensor for name, tensor in (whole or {}).items() if name in own}
         precision = getattr(torch, params.profile.precision)
     if trainer.accelerator.is_main_process:
         # one that was used saves that it neither pads nor cuts, and a resumed training may not have used it yet
         tokenizer("")
-        state = {name: tensor.to(precision) if tensor.is_floating_point() else tensor for name, tensor in state.items()}
+        # in the machine's memory, for a GPU may have no room for a second copy
+        state = {
+            name: tensor.to("cpu", precision if tensor.is_floating_point() else None) for name, tensor in state.items()
+        }
         model.save_pretrained(out, state_dict=state, safe_serialization=True)
         tokenizer.save_pretrained(out)
     trainer.accelerator.wait_for_everyone()
+
+
+def checkpoint_from_one(trainer: Any, parallelism: Parallelism) -> None:
+    """Under ZeRO-1 and 2 every process holds all weights, and transformers has each copy them for a checkpoint, of
+    which the first process alone writes its copy."""
+    if parallelism.zero in (1, 2) and not trainer.accelerator.is_main_process:
+        trainer.save_model = lambda *_, **__: None
 
 
 def gathered(parameters: list[Any], parallelism: Parallelism) -> Any:
@@ -59,11 +81,36 @@ def write_report(output: Path, state: Any, validation_loss: float | None, kept_b
     """For the process that started the training: its history, and the logits that the saved student must repeat."""
     from safetensors.torch import save_file
 
-    save_file({"logits": expected.contiguous()}, output / "expected.safetensors")
+    save_file({"logits": expected.contiguous()}, output / EXPECTED)
     step = state.best_global_step if kept_best else state.global_step
-    (output / "report.json").write_text(
-        json.dumps({"history": state.log_history, "validation_loss": validation_loss, "kept_step": step})
-    )
+    part = output / f"{REPORT}.part"
+    part.write_text(json.dumps({"history": state.log_history, "validation_loss": validation_loss, "kept_step": step}))
+    part.rename(output / REPORT)
+
+
+def is_trained(output: Path) -> bool:
+    return (output / REPORT).exists()
+
+
+@contextmanager
+def kept_on_failure(output: Path, student: str) -> Iterator[None]:
+    """Whatever fails, say where the trained student is."""
+    where = f"The trained student is kept in {output / STUDENT}; the next run checks it again"
+    where = f"{where}. To train anew, remove {output}"
+    try:
+        yield
+    except SystemExit as fault:
+        raise SystemExit(f"{fault}\n{where}") from None
+    except Exception as error:  # such as no memory on the GPUs
+        error.add_note(f"train-{student}: {where}")
+        raise
+
+
+def publish(output: Path, out: Path) -> None:
+    """Move the student to where the graph wants it."""
+    shutil.rmtree(out, ignore_errors=True)
+    out.parent.mkdir(exist_ok=True)
+    shutil.move(output / STUDENT, out)
 
 
 def tensors(out: Path, method: str, student: str) -> None:
@@ -98,20 +145,24 @@ def tensors(out: Path, method: str, student: str) -> None:
 
 
 def answers_alike(
-    out: Path,
+    output: Path,
     params: Params,
+    attention: str,
     example: Any,
-    expected_TV: Any,
     reload_fault: Callable[[Any, Any, str], str | None],
     student: str,
 ) -> None:
     """The student as saved, and with its adapter merged, must answer like the one in memory, by the objective's check.
 
-    `expected_TV` are the logits of the one in memory for the example: (tokens, vocabulary), float32.
+    Attention is computed as in the training: what is left apart is rounding to the precision.
     """
+    expected_TV, folder = read_expected(output), output / STUDENT
     quantized = params.profile.method == "lora" and params.profile.lora.quantization != "none"
-    loaded = load(out, params)
-    forms = {f"saved in {out}": logits(loaded, example, loaded.device)}
+    loaded = load(folder, params, attention)
+    elsewhere = spilled(getattr(loaded, "hf_device_map", {}))
+    if elsewhere:
+        print(f"train-{student}: {elsewhere}", file=sys.stderr)
+    forms = {f"saved in {folder}": logits(loaded, example, loaded.device)}
     if params.profile.method == "lora" and not quantized:
         merged = loaded.merge_and_unload()
         forms["with its adapter merged"] = logits(merged, example, merged.device)
@@ -121,13 +172,30 @@ def answers_alike(
             raise SystemExit(f"train-{student}: the student {form} {fault}")
 
 
-def load(out: Path, params: Params) -> Any:
+def spilled(device_map: dict[str, Any]) -> str | None:
+    """A sentence where not all of a model that was spread over GPUs, by its modules, is on them."""
+    off = [device for device in map(str, device_map.values()) if device in ("cpu", "disk")]
+    if not off:
+        return None
+    places = {"cpu": "the machine's memory", "disk": "the disk"}
+    where = " and ".join(places[device] for device in sorted(set(off)))
+    return (
+        f"the saved student does not fit these GPUs, so {len(off)} of its {len(device_map)} parts lie in {where}: its "
+        f"check takes longer"
+    )
+
+
+def load(out: Path, params: Params, attention: str) -> Any:
     """The saved student, over all GPUs where there are some."""
     import torch
     from peft import AutoPeftModelForCausalLM
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
-    arguments: dict[str, Any] = {"dtype": getattr(torch, params.profile.precision)}
+    arguments: dict[str, Any] = {
+        "dtype": getattr(torch, params.profile.precision),
+        "attn_implementation": attention,
+        "use_safetensors": True,
+    }
     if torch.cuda.is_available():
         arguments["device_map"] = "auto"
     if params.profile.method == "full":
@@ -145,4 +213,4 @@ def load(out: Path, params: Params) -> Any:
 def read_expected(output: Path) -> Any:
     from safetensors.torch import load_file
 
-    return load_file(output / "expected.safetensors")["logits"]
+    return load_file(output / EXPECTED)["logits"]

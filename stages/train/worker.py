@@ -18,10 +18,8 @@ from stages.train.params import Params, load
 
 
 def train(student: str, params: Params, parallelism: Parallelism, output: Path, tokenizer: Any) -> None:
-    """Train on the files in `output` and save to models/<student>.
-
-    The log history and what a reloaded student must answer stay in `output`.
-    """
+    """Train on the files in `output`, and save there: the student, the log history, and what a reloaded student must
+    answer."""
     import torch
     from transformers import EarlyStoppingCallback
 
@@ -59,9 +57,10 @@ def train(student: str, params: Params, parallelism: Parallelism, output: Path, 
             *([EarlyStoppingCallback(train_params.patience)] if train_params.patience and validate else []),
         ],
     )
+    saved.checkpoint_from_one(trainer, parallelism)
     if trainer.accelerator.is_main_process:
         start.keep(trainer.model, params, output)
-    resumed = checkpoint.latest(output)
+    resumed = checkpoint.agreed_latest(output, student)
     if resumed:
         checkpoint.fits(resumed, parallelism, student)
         lesson.load(resumed)
@@ -70,9 +69,9 @@ def train(student: str, params: Params, parallelism: Parallelism, output: Path, 
     with loss_on_bar(trainer):
         trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
     validation_loss = trainer.evaluate()["eval_loss"] if validate else None
-    saved.save(trainer, tokenizer, params, parallelism, Path("models") / student)
+    saved.save(trainer, tokenizer, params, parallelism, output / saved.STUDENT)
     if trainer.accelerator.is_main_process:
-        start.make_plain(Path("models") / student, params, output, student)
+        start.make_plain(output / saved.STUDENT, params, output, student)
     logits_TV = saved.logits(trainer.model_wrapped, arrow.head(output, 1)[0], trainer.accelerator.device)
     if trainer.accelerator.is_main_process:
         kept_best = train_params.keep == "best" and bool(validate)
@@ -153,6 +152,8 @@ def main(student: str, parallelism_file: Path) -> None:
     parallelism = Parallelism.model_validate_json(parallelism_file.read_text())
     output = parallelism_file.parent
     try:
+        if parallelism.hostfile:  # the other machines have not got the weights yet
+            base.fetch(params, student)
         train(student, params, parallelism, output, base.read_tokenizer(params, student))
     except SystemExit as stopped:  # the launcher would bury it in its own report
         if os.environ.get("RANK") == "0":

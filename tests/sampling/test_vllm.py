@@ -52,7 +52,8 @@ class Llm:
 
     def get_tokenizer(self) -> Any:
         return SimpleNamespace(
-            apply_chat_template=lambda messages, **_: [0 for message in messages for _ in message["content"]]
+            chat_template=None,
+            apply_chat_template=lambda messages, **_: [0 for message in messages for _ in message["content"]],
         )
 
     def add_request(self, request_id: str, prompt: dict[str, Any], params: Any, lora_request: Any) -> None:

@@ -22,7 +22,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def rewards(folder: Path, batch_size: int, rows: list = ROWS_OF_MANY_LENGTHS) -> list[float | None]:
     settings = Settings(model=str(folder), revision="", precision="float32", batch_size=batch_size)
-    return [value for (value,) in to_rewards(rows, settings, len(rows), Counter())]
+    return [value for (value,) in to_rewards(rows, settings, "2024-07-26", len(rows), Counter())]
 
 
 def by_hand(folder: Path, text: str) -> float:
@@ -57,6 +57,6 @@ def test_without_a_chat_template_question_and_target_are_a_pair() -> None:
 def test_an_empty_target_has_none_and_a_long_one_is_counted(folder: Path) -> None:
     rows, counts = [ROWS[0], row("p", "?", " "), row("p", "?", "2 " * 300)], Counter[str]()
     settings = Settings(model=str(folder), revision="", precision="float32", batch_size=8)
-    found = [value for (value,) in to_rewards(rows, settings, len(rows), counts)]
+    found = [value for (value,) in to_rewards(rows, settings, "2024-07-26", len(rows), counts)]
     assert [value is None for value in found] == [False, True, True]
     assert counts == {"too_long": 1}

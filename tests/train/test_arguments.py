@@ -8,9 +8,11 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from stages.train.arguments import (
+    COLLECTIVE_SECONDS,
     accumulation,
     launch_command,
     needs_launcher,
+    num_threads,
     to_lora_config,
     to_model_arguments,
     to_sft_config,
@@ -81,11 +83,23 @@ def test_zero_3_with_everything(params: Params, tmp_path: Path) -> None:
         "--zero3_save_16bit_model": "true",
     }
     assert (found["--gradient_clipping"], found["--gradient_accumulation_steps"]) == ("1.0", "1")
-    assert (found["--num_machines"], found["--deepspeed_hostfile"], found["--deepspeed_multinode_launcher"]) == (
-        "2",
-        str(hosts),
-        "pdsh",
+    several = ("--num_machines", "--machine_rank", "--deepspeed_hostfile", "--deepspeed_multinode_launcher")
+    assert [found[name] for name in several] == ["2", "0", str(hosts), "pdsh"]
+
+
+def test_processes_share_the_cores_and_wait_for_one_that_loads(
+    params: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: set(range(96)))
+    hosts = tmp_path / "hosts"
+    hosts.write_text("first slots=8\nsecond slots=8\n")
+    assert num_threads(parallelism(num_processes=8)) == 12
+    assert num_threads(parallelism(num_processes=16, hostfile=str(hosts))) == 12
+    assert num_threads(parallelism(num_processes=200)) == 1
+    config = to_sft_config(
+        changed(params, precision="float32"), parallelism(), tmp_path, True, steps_per_epoch=1, validate=False
     )
+    assert config.ddp_timeout == COLLECTIVE_SECONDS == 7200
 
 
 def test_full_weights_are_kept_in_float32_unless_deepspeed_keeps_them(params: Params) -> None:

@@ -151,7 +151,13 @@ def test_a_checkpoint_holds_16_bytes_a_trained_parameter(monkeypatch: pytest.Mon
             {},
             {"zero": 2},
             CPU._replace(has_compiler=False),
-            r"DeepSpeed on a CPU compiles its parts, and there is no g\+\+: install it",
+            r"DeepSpeed compiles what it runs on a CPU, an offloaded optimizer too, and there is no g\+\+ with Python's",
+        ),
+        (
+            {},
+            {"zero": 2, "offload_optimizer": True},
+            A100._replace(has_compiler=False),
+            r"there is no g\+\+ with Python's headers: install them \(apt install g\+\+ python3-dev\)",
         ),
     ],
 )

@@ -51,16 +51,21 @@ def in_the_repository(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("method", ["full", "lora"])
 def test_what_was_trained_passes_and_what_was_lost_does_not(method: str, precision: str, tmp_path: Path) -> None:
     params, model = params_of(method, precision), student(method)
-    model.save_pretrained(tmp_path)
-    expected = saved.logits(model, EXAMPLE, "cpu")
-    saved.tensors(tmp_path, method, "8b")
-    saved.answers_alike(tmp_path, params, EXAMPLE, expected, answers_otherwise, "8b")
+    model.save_pretrained(tmp_path / saved.STUDENT)
+    saved.tensors(tmp_path / saved.STUDENT, method, "8b")
+    check(tmp_path, params, model)
     base: Any = AutoModelForCausalLM.from_pretrained(BASE, dtype=torch.float32)
     with pytest.raises(
         SystemExit,
-        match=r"train-8b: the student saved in .* answers otherwise than the trained one: [\d.]+ nats a token, at most",
+        match=r"train-8b: the student saved in .*/student answers otherwise than the trained one: [\d.]+ nats a token, at most",
     ):
-        saved.answers_alike(tmp_path, params, EXAMPLE, saved.logits(base, EXAMPLE, "cpu"), answers_otherwise, "8b")
+        check(tmp_path, params, base)
+
+
+def check(output: Path, params: Params, in_memory: Any) -> None:
+    """The student saved in `output` against the one in memory."""
+    save_file({"logits": saved.logits(in_memory, EXAMPLE, "cpu")}, output / saved.EXPECTED)
+    saved.answers_alike(output, params, "sdpa", EXAMPLE, answers_otherwise, "8b")
 
 
 def change(folder: Path, method: str, name_part: str, value: Any) -> str:
@@ -109,18 +114,17 @@ def test_nothing_saved_is_refused(tmp_path: Path) -> None:
 
 def test_another_adapter_is_refused(tmp_path: Path) -> None:
     model = student("lora")
-    expected = saved.logits(model, EXAMPLE, "cpu")
-    model.save_pretrained(tmp_path)
-    change(tmp_path, "lora", "lora_B", lambda tensor: -tensor)
-    saved.tensors(tmp_path, "lora", "8b")
+    folder = tmp_path / saved.STUDENT
+    model.save_pretrained(folder)
+    change(folder, "lora", "lora_B", lambda tensor: -tensor)
+    saved.tensors(folder, "lora", "8b")
     with pytest.raises(SystemExit, match="answers otherwise than the trained one"):
-        saved.answers_alike(tmp_path, params_of("lora", "float32"), EXAMPLE, expected, answers_otherwise, "8b")
+        check(tmp_path, params_of("lora", "float32"), model)
 
 
 def test_an_adapter_that_merges_wrongly_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = student("lora")
-    expected = saved.logits(model, EXAMPLE, "cpu")
-    model.save_pretrained(tmp_path)
+    model.save_pretrained(tmp_path / saved.STUDENT)
     real = saved.load
 
     class Unmerged:
@@ -138,11 +142,11 @@ def test_an_adapter_that_merges_wrongly_is_refused(tmp_path: Path, monkeypatch: 
         def merge_and_unload(self) -> Any:
             return self.loaded.unload()
 
-    monkeypatch.setattr(saved, "load", lambda out, params: Unmerged(real(out, params)))
+    monkeypatch.setattr(saved, "load", lambda *given: Unmerged(real(*given)))
     with pytest.raises(
         SystemExit, match="train-8b: the student with its adapter merged answers otherwise than the trained one"
     ):
-        saved.answers_alike(tmp_path, params_of("lora", "float32"), EXAMPLE, expected, answers_otherwise, "8b")
+        check(tmp_path, params_of("lora", "float32"), model)
 
 
 def test_divergence_by_hand() -> None:
@@ -160,3 +164,32 @@ def test_a_report_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert torch.equal(saved.read_expected(tmp_path), torch.ones(2, 3))
     assert '"kept_step": 3' in (tmp_path / "report.json").read_text()
     shutil.rmtree(tmp_path)
+
+
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_the_check_computes_attention_as_the_training_did(method: str, tmp_path: Path) -> None:
+    """Kernels round otherwise, which no tolerance of the precision knows."""
+    student(method).save_pretrained(tmp_path)
+    for attention in ("sdpa", "eager"):
+        loaded = saved.load(tmp_path, params_of(method, "float32"), attention)
+        assert loaded.config._attn_implementation == attention
+
+
+def test_what_does_not_fit_the_gpus_is_told() -> None:
+    assert saved.spilled({}) is None, "no GPU"
+    assert saved.spilled({"model.embed_tokens": 0, "model.layers.0": 0, "lm_head": 1}) is None
+    assert saved.spilled({"model.layers.0": 0, "model.layers.1": "cpu", "lm_head": "disk"}) == (
+        "the saved student does not fit these GPUs, so 2 of its 3 parts lie in the machine's memory and the disk: its "
+        "check takes longer"
+    )
+
+
+def test_a_check_that_breaks_off_says_where_the_student_is(tmp_path: Path) -> None:
+    where = f"The trained student is kept in {tmp_path}/student; the next run checks it again. To train anew, remove"
+    told = pytest.raises(SystemExit, match=rf"^train-8b: it is wrong\n{where} {tmp_path}$")
+    with told, saved.kept_on_failure(tmp_path, "8b"):
+        raise SystemExit("train-8b: it is wrong")
+    with pytest.raises(RuntimeError) as raised, saved.kept_on_failure(tmp_path, "8b"):
+        raise RuntimeError("CUDA out of memory")
+    (note,) = raised.value.__notes__
+    assert note.startswith(f"train-8b: {where}")

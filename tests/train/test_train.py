@@ -2,13 +2,15 @@
 
 import json
 import re
+import weakref
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from stages.sampling.request import Model, Request
 from stages.sampling.transformers import TransformersEngine
-from stages.train import checkpoint
+from stages.train import base, checkpoint, health, saved
 from tests.train.place import examples, make, train_here
 
 ROWS = examples(48)
@@ -129,3 +131,43 @@ def test_packed_examples_are_learnt_in_fewer_rows(tmp_path: Path) -> None:
     assert code == 0, printed
     assert report(tmp_path)["examples"] == 48
     assert report(tmp_path)["steps"] < 48 / 4
+
+
+def test_a_student_that_fails_its_check_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The model that was trained is out of memory by then, and the next run goes on from what is kept."""
+    folder = make(tmp_path, ROWS, [], "profiles.laptop.student-8b.train.num_epochs=1")
+    trained: list[weakref.ref[Any]] = []
+    load_base, load_saved = base.load, saved.load
+
+    def kept(*given: Any) -> Any:
+        model = load_base(*given)
+        trained.append(weakref.ref(model))
+        return model
+
+    def watched(*given: Any) -> Any:
+        assert [model() for model in trained] == [None], "two models at once"
+        return load_saved(*given)
+
+    monkeypatch.setattr(base, "load", kept)
+    monkeypatch.setattr(saved, "load", watched)
+    monkeypatch.setitem(health.MAX_DIVERGENCE, "float32", -1.0)
+    code, printed = train_here(folder)
+    assert code == 1
+    (output,) = folder.glob(".potstill/checkpoints/8b-*")
+    said = printed.replace("\r", "\n").strip().splitlines()[-2:]
+    assert said[0].startswith(
+        f"train-8b: the student saved in {output}/student answers otherwise than the trained one:"
+    )
+    assert said[1] == (
+        f"The trained student is kept in {output}/student; the next run checks it again. To train anew, remove {output}"
+    )
+    weights = (output / "student/model.safetensors").read_bytes()
+    assert not (folder / "models/8b").exists()
+
+    monkeypatch.setitem(health.MAX_DIVERGENCE, "float32", 1e-5)
+    code, printed = train_here(folder)
+    assert code == 0, printed
+    assert f"train-8b: going on from the trained student in {output}, to check it" in printed
+    assert len(trained) == 1, "nothing is trained a second time"
+    assert (folder / "models/8b/model.safetensors").read_bytes() == weights
+    assert not output.exists()

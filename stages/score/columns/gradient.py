@@ -22,11 +22,12 @@ from tqdm import tqdm
 from stages.models import passes
 from stages.models.learnt import Tokens
 from stages.rows.parquet import read_rows
+from stages.sampling import dated
 from stages.sampling.process_group import die_with_parent
 from stages.sampling.request import Model
 from stages.sampling.transformers import resolve_precision
 from stages.score.column import Numbers, write_off, write_scores
-from stages.score.params import Section, load, loadable
+from stages.score.params import Section, date, load, loadable
 from stages.score.rows import PATH, Row, stream_rows
 from stages.score.tokens import check_words_messages, tokenize
 
@@ -59,9 +60,10 @@ def main(dry_run: bool) -> None:
     if not role:
         write_off("gradient", ["gradient"])
         return
-    model = role.to_model()
+    model = role.to_model(date())
     tokenizer = passes.load_tokenizer(model.name, model.revision)
     check_words_messages(tokenizer, "gradient", model.name)
+    dated.pin(tokenizer, model.date)
     count, held_out = count_rows(read_rows(PATH, ("reason", "is_validation")))
     print(estimate(model.name, tokenizer, islice(stream_rows(), LOOKED_AT), count, held_out, settings), file=sys.stderr)
     if dry_run:

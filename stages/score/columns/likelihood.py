@@ -17,11 +17,12 @@ from tqdm import tqdm
 from stages.models import passes
 from stages.models.learnt import Tokens
 from stages.models.passes import in_batches
+from stages.sampling import dated
 from stages.sampling.process_group import die_with_parent
 from stages.sampling.request import Model
 from stages.sampling.transformers import resolve_precision
 from stages.score.column import Numbers, write_off, write_scores
-from stages.score.params import Section, load, loadable
+from stages.score.params import Section, date, load, loadable
 from stages.score.rows import Row, count_passed, stream_rows
 from stages.score.tokens import check_words_messages, tokenize
 
@@ -44,7 +45,7 @@ def main(use: str) -> None:
         write_off(f"likelihood-{use}", names)
         return
     counts = Counter(too_long=0)
-    found = to_numbers(stream_rows(), role.to_model(), settings.batch_size, count_passed(), counts)
+    found = to_numbers(stream_rows(), role.to_model(date()), settings.batch_size, count_passed(), counts)
     write_scores(f"likelihood-{use}", names, stream_rows(), found, counts)
 
 
@@ -62,6 +63,7 @@ def to_numbers(
         AutoModelForCausalLM, model.name, model.revision, resolve_precision(model.precision)
     )
     check_words_messages(tokenizer, "likelihood", model.name)
+    dated.pin(tokenizer, model.date)
     context = causal.config.get_text_config().max_position_embeddings
 
     def fit(row: Row) -> Tokens | None:

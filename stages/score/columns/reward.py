@@ -14,10 +14,11 @@ from tqdm import tqdm
 
 from stages.models import passes
 from stages.models.passes import in_batches
+from stages.sampling import dated
 from stages.sampling.process_group import die_with_parent
 from stages.sampling.transformers import resolve_precision
 from stages.score.column import Numbers, write_off, write_scores
-from stages.score.params import NONE, Section, check_pinned, load
+from stages.score.params import NONE, Section, check_pinned, date, load
 from stages.score.rows import Row, count_passed, question, stream_rows
 
 
@@ -36,20 +37,25 @@ def main() -> None:
         return
     check_pinned("reward", settings.model, settings.revision)
     counts = Counter(too_long=0)
-    found = to_rewards(stream_rows(), settings, count_passed(), counts)
+    found = to_rewards(stream_rows(), settings, date(), count_passed(), counts)
     write_scores("reward", ["reward"], stream_rows(), found, counts)
 
 
-def to_rewards(rows: Iterable[Row], settings: Settings, count: int, counts: Counter[str]) -> Iterator[Numbers]:
+def to_rewards(
+    rows: Iterable[Row], settings: Settings, date: str, count: int, counts: Counter[str]
+) -> Iterator[Numbers]:
     """Of each row, in order, 4 decimals; None where its text is empty or too long, which `counts` adds up."""
     from transformers import AutoModelForSequenceClassification
 
     check_has_one_label(settings.model, settings.revision)
     precision = resolve_precision(settings.precision)
     tokenizer, model = passes.load(AutoModelForSequenceClassification, settings.model, settings.revision, precision)
+    dated.pin(tokenizer, date)
     config = model.config.get_text_config()
     context = min(tokenizer.model_max_length, config.max_position_embeddings)
-    # a decoder reads the reward off the last token that is no padding, so it needs to know which one that is
+    # a decoder reads the reward off the last token that is no padding, so none of a text may be one
+    if config.pad_token_id is None and tokenizer.pad_token != tokenizer.eos_token:
+        config.pad_token_id = tokenizer.pad_token_id
     batch_size = settings.batch_size if config.pad_token_id is not None else 1
 
     def fit(row: Row) -> list[int] | None:

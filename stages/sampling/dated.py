@@ -1,0 +1,83 @@
+"""Chat templates that word today's date, such as Llama 3.2's: they get the one that params.yaml pins, so that no prompt
+changes overnight.
+
+A template asks for the date by the function `strftime_now`, which transformers and vLLM give it. A student keeps the
+pinned words in its own template, so it is served what it was trained on. An endpoint words its prompts itself.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+from stages.sampling.request import Model
+
+CALL = "strftime_now("
+TODAY = re.compile(r"""strftime_now\(\s*(["'])(.*?)\1\s*\)""")
+FILES = ("chat_template.jinja", "tokenizer_config.json")  # older models have their template in the second
+
+
+def to_date(day: Any) -> str:
+    return date.fromisoformat(str(day)).isoformat()
+
+
+class Prompts(BaseModel):
+    """Of the section `prompts`, what is read where prompts are worded for a model."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    date: Annotated[str, BeforeValidator(to_date)]
+
+
+def section(document: dict[str, Any]) -> dict[str, Any]:
+    """The same of params.yaml, as YAML has it."""
+    return {"date": document["prompts"].get("date")}
+
+
+def pin(tokenizer: Any, day: str) -> None:
+    """Let its chat template word `day` as today."""
+    template = tokenizer.chat_template
+    if isinstance(template, str) and CALL in template:
+        tokenizer.chat_template = pinned(template, day, tokenizer.name_or_path)
+
+
+def pinned(template: str, day: str, name: str) -> str:
+    if day:
+        template = TODAY.sub(lambda call: json.dumps(date.fromisoformat(day).strftime(call[2])), template)
+    if CALL in template:
+        raise SystemExit(
+            f"model {name}: got a chat template that words today's date, {template[template.index(CALL) :][:40]!r}, "
+            f'wanted one whose date can be pinned: strftime_now("..."), with prompts.date set in params.yaml'
+        )
+    return template
+
+
+def of_key(model: Model) -> str:
+    """What the date adds to the key of a reply: nothing where the template words none."""
+    return f" {model.date}" if words_today(model.name, model.revision) else ""
+
+
+@cache
+def words_today(name: str, revision: str) -> bool:
+    return any(CALL in text for text in texts(name, revision))
+
+
+def texts(name: str, revision: str) -> Iterator[str]:
+    """Of the files that may hold the template: those of the folder, or those of the hub that are to be had."""
+    # imported here, because it takes a second
+    from huggingface_hub import hf_hub_download  # pyright: ignore[reportUnknownVariableType]
+
+    for file in FILES:
+        path = Path(name) / file
+        if not Path(name).exists():
+            try:
+                path = Path(hf_hub_download(name, file, revision=revision))
+            except (OSError, ValueError):  # no such file, no access, no network; no hub id at all
+                continue
+        if path.exists():
+            yield path.read_text(encoding="utf-8")
