@@ -11,7 +11,9 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from datasets import load_dataset
 from dvc.utils.hydra import apply_overrides
+from huggingface_hub import DatasetCard
 
 from benchmarks.planted import KINDS, write
 from stages.filter.__main__ import main
@@ -164,6 +166,14 @@ def test_the_card_tells_source_rules_and_counts(run, planted: Path) -> None:
     assert f"| rows that pass | {report['passed']:,} |" in card
     assert "| duplicate | near_duplicate | duplicates.near: 0.8, duplicates.ngram: 3 | 4 |" in card
     assert "0 of them pass the filter." in card
+
+
+def test_the_card_is_one_of_the_hub(run, planted: Path, tmp_path: Path) -> None:
+    report = run()
+    found = DatasetCard.load(planted / "data/filtered/README.md").data
+    assert found.license == "apache-2.0"
+    rows = load_dataset(str(planted / "data/filtered"), split="train", cache_dir=str(tmp_path))
+    assert len(rows) == report["rows"]
 
 
 @pytest.fixture
