@@ -61,12 +61,13 @@ def metadata(params: Params) -> str:
     """What the Hub reads of a dataset card: YAML."""
     # the Hub's ids are SPDX's in small letters; a sentence is none
     licence = params.licence.lower() if re.fullmatch(r"[\w.+-]+", params.licence) else "unknown"
-    return DatasetCardData(
+    data = DatasetCardData(
         license=licence,
         pretty_name=f"Rows of {params.dataset}",
         tags=["distillation", "potstill", "synthetic"],
         configs=[{"config_name": "default", "data_files": [{"split": "train", "path": "rows.parquet"}]}],
-    ).to_yaml()
+    )
+    return data.to_yaml()  # pyright: ignore[reportUnknownMemberType]
 
 
 def accuracy_line(told: dict[str, Any]) -> Iterator[str]:

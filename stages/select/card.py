@@ -62,12 +62,13 @@ def card(told: dict[str, Any], params: Params, passed: pl.DataFrame, learnt: pl.
 def metadata(told: dict[str, Any], params: Params, licence: str) -> str:
     """What the Hub reads of a dataset card: YAML. A split without rows has no file that could be loaded."""
     files = [{"split": split, "path": f"{split}.jsonl"} for split in ("train", "validation") if told[split]]
-    return DatasetCardData(
+    data = DatasetCardData(
         license=licence,
         pretty_name=f"Examples distilled from {params.dataset}",
         tags=["distillation", "potstill", "synthetic"],
         configs=[{"config_name": "default", "data_files": files}],
-    ).to_yaml()
+    )
+    return data.to_yaml()  # pyright: ignore[reportUnknownMemberType]
 
 
 def setting(rule: Rule, params: Params) -> str:
