@@ -227,6 +227,7 @@ def test_metrics_and_params_have_short_names(clone: Path) -> None:
         "task", "measure", "rows", "majority", "teacher", "base-8b", "base-70b", "8b", "70b", "forgetting",
     }, "lists stay out of the columns"  # fmt: skip
     assert set(metrics["metrics/evaluate.json"]["data"]["8b"]) == {"plain", "cot"}
+    assert metrics["metrics/values.json"]["data"] == {}, "it has lists alone"
 
 
 @pytest.mark.slow

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from tools.review import chance, comment, plots, regressions
-from tools.review.comment import table
-from tools.review.dvc import commit, dvc, leaves, report
+from tools.review.chance import Evaluated
+from tools.review.comment import costs, table
+from tools.review.dvc import at, commit, dvc, leaves
+from tools.review.post import MARK, OUT
 
-OUT = Path("review")
 NOTHING: dict[str, Any] = {"arms": [], "retention": [], "break_even": []}
 
 
@@ -30,26 +31,27 @@ def main() -> None:
     metrics = leaves(json.loads(dvc("metrics", "diff", "--all", "--json", base)))
     named = regressions.load()
     regressions.check(named, dict(metrics))
-    before, after = report(base) or NOTHING, read_evaluate()
-    alpha = 1 - after["arms"][0]["confidence"]
-    moved = chance.compare(before, after, named) if before["arms"] else []
+    before = Evaluated(at(base, "metrics/evaluate.json") or NOTHING, at(base, "metrics/values.json"))
+    after = Evaluated(read("evaluate"), read("values"))
+    alpha = 1 - after.report["arms"][0]["confidence"]
+    moved = chance.compare(before, after, named) if before.report["arms"] else []
     found = regressions.found(named, dict(metrics), moved, alpha)
     was, now = ({name: row.get(side) for name, row in metrics} for side in ("old", "new"))
     changed = [comment.metric_row(name, row) for name, row in metrics if row.get("old") != row.get("new")]
     sections = [
-        comment.MARK,
+        MARK,
         f"# Against {revision} ({base[:7]})",
         comment.verdict(named, found),
         "## Parameters",
         table(("parameter", "before", "now"), [(name, row.get("old"), row.get("new")) for name, row in params]),
         "## Scores",
-        comment.scores(before, after, moved, alpha),
+        comment.scores(before.report, after.report, moved, alpha),
         "## Cost",
-        table(("", "before", "now"), comment.cost_rows(comment.costs(was, before), comment.costs(now, after))),
-        "## Metrics",
-        comment.folded(f"{len(changed)} that changed", table(("metric", "before", "now", "change"), changed)),
+        table(("", "before", "now"), comment.cost_rows(costs(was, before.report), costs(now, after.report))),
         "## Plots",
         *(f"![{path.stem}]({path.name})" for path in plots.draw(base, OUT)),
+        "## Metrics",
+        comment.folded(f"{len(changed)} that changed", table(("metric", "before", "now", "change"), changed)),
     ]
     (OUT / "review.md").write_text("\n\n".join(sections) + "\n")
     print(OUT / "review.md")
@@ -57,8 +59,8 @@ def main() -> None:
         raise SystemExit(f"review: regression: {'; '.join(found)}")
 
 
-def read_evaluate() -> dict[str, Any]:
-    path = Path("metrics/evaluate.json")
+def read(name: str) -> dict[str, Any]:
+    path = Path(f"metrics/{name}.json")
     if not path.exists():
         raise SystemExit(f"review: got no {path} in the working tree, wanted a run graph: run dvc repro")
     return json.loads(path.read_text())

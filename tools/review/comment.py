@@ -4,11 +4,12 @@ from typing import Any
 
 from tools.review.chance import Moved
 
-MARK = "<!-- potstill review -->"  # by which the comment is found again
-SCORED = (
-    "p: Fisher's exact test on the counts of right answers (other measures and forgetting: a z-test on the intervals), "
-    "adjusted by Holm. Git holds no single answers, so the two revisions count as independent."
-)
+TESTS = {
+    "McNemar": "McNemar's exact test, question by question",
+    "Wilcoxon": "Wilcoxon's signed-rank test, question by question",
+    "Fisher": "Fisher's exact test on the counts, as if the questions were others",
+    "z": "a z-test on the intervals, as if the questions were others",
+}
 ASKED = ("completions", "prompt_tokens", "completion_tokens", "cost")  # metrics, of whatever stage has them
 
 
@@ -42,12 +43,13 @@ def scores(before: dict[str, Any], after: dict[str, Any], moved: list[Moved], al
         told = " and ".join(f"{report['task']} ({report['measure'].replace('_', ' ')})" for report in (before, after))
         return f"Not compared: the test questions are of {told}."
     rows = score_rows(moved, alpha)
-    head = ("", f"{after['measure'].replace('_', ' ')} before, %", "now, %", "points", "p", "")
-    return f"{table(head, rows)}\n\n{SCORED}" if rows else "No change."
+    head = ("", f"{after['measure'].replace('_', ' ')} before, %", "now, %", "points", "p", "by", "")
+    used = [f"{test}: {TESTS[test]}" for test in dict.fromkeys(row[5] for row in rows)]
+    return f"{table(head, rows)}\n\n{'; '.join(used)}. p is adjusted by Holm." if rows else "No change."
 
 
 def score_rows(moved: list[Moved], alpha: float) -> list[tuple[Any, ...]]:
-    """(name, before, after, change, p, verdict) of the scores that are not the same."""
+    """(name, before, after, change, p, test, verdict) of the scores that are not the same."""
     return [
         (
             f"`{score.name}`",
@@ -55,6 +57,7 @@ def score_rows(moved: list[Moved], alpha: float) -> list[tuple[Any, ...]]:
             f"{100 * score.after:.1f}",
             f"{100 * (score.after - score.before):+.1f}",
             f"{score.p:.2g}",
+            score.test,
             "**beyond chance**" if score.p <= alpha else "within chance",
         )
         for score in moved

@@ -29,9 +29,8 @@ def commit(revision: str) -> str:
     return run("git", "rev-parse", "--verify", f"{revision}^{{commit}}").strip()
 
 
-def report(revision: str) -> dict[str, Any] | None:
-    """metrics/evaluate.json of a revision; None where it has none."""
-    path = "metrics/evaluate.json"
+def at(revision: str, path: str) -> dict[str, Any]:
+    """A JSON file of a revision; empty where it has none."""
     if not run("git", "ls-tree", "--name-only", revision, path):
-        return None
+        return {}
     return json.loads(run("git", "show", f"{revision}:{path}"))

@@ -23,13 +23,11 @@ print(upload(Path("org/name"), "org/name", "model", True, "Potstill at 1"))
 def test_it_holds_the_students_files_and_those_of_its_terms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("LICENSE").write_text("terms")
-    for _ in range(2):  # a second time nothing is left of the first
-        out = make("org/name", STUDENT, {"README.md": "# card\n", "LICENSE": Path("LICENSE")})
-        assert {path.name for path in out.iterdir()} == {path.name for path in STUDENT.iterdir()} | {
-            "README.md",
-            "LICENSE",
-        }
-        (out / "old").touch()
+    files: dict[str, str | Path] = {"README.md": "# card\n", "LICENSE": Path("LICENSE")}
+    (make("org/name", STUDENT, files) / "old").touch()
+    out = make("org/name", STUDENT, files)
+    names = {path.name for path in STUDENT.iterdir()} | {"README.md", "LICENSE"}
+    assert {path.name for path in out.iterdir()} == names, "nothing is left of the first time"
     assert f"{(STUDENT / 'model.safetensors').stat().st_size:>15,}  model.safetensors" in listing(out)
 
 

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from argparse import Namespace
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -40,7 +41,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def student(repo: str, licence: Path | None = None) -> tuple[ModelCard, list[str]]:
+def student(repo: str, licence: Path | None = None) -> tuple[Any, list[str]]:
     """The card of 8b, and what is missing."""
     out, missing = prepare_student(Namespace(what="8b", to=repo, licence=licence), params_yaml.read(), MADE)
     return ModelCard.load(out / "README.md"), missing
@@ -89,7 +90,7 @@ def test_the_examples_card_tells_the_cost_of_asking(folder: Path) -> None:
     judged = {"rows": 3, "prompt_tokens": 120, "completion_tokens": 30, "cost": None}
     Path("metrics/score/judge.json").write_text(json.dumps({"score-judge": judged}))
     out, _ = prepare_examples(Namespace(to="org/math-rows"), params_yaml.read(), MADE)
-    told = DatasetCard.load(out / "README.md")
+    told: Any = DatasetCard.load(out / "README.md")
     generated = json.loads(Path("metrics/generate.json").read_text())["generate"]
     assert told.data.license == "mit"
     assert f"| generate: teacher | {generated['completions']:,} | {generated['prompt_tokens']:,} | " in told.text

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tools.review.chance import compare, holm
+from tools.review.chance import Evaluated, compare, holm
 
 
 def report(
@@ -30,7 +30,8 @@ def report(
 
 
 def p_values(before: dict[str, Any], after: dict[str, Any], *named: str) -> dict[str, float]:
-    return {moved.name: moved.p for moved in compare(before, after, list(named))}
+    found = compare(Evaluated(before, {}), Evaluated(after, {}), list(named))
+    return {moved.name: moved.p for moved in found}
 
 
 def test_holm_as_in_the_paper() -> None:
@@ -72,4 +73,17 @@ def test_a_measure_without_spread_moved_if_it_is_another() -> None:
 
 
 def test_another_task_is_not_compared() -> None:
-    assert compare(report({"8b plain": 0.5}), report({"8b plain": 0.1}) | {"task": "nli"}, []) == []
+    assert p_values(report({"8b plain": 0.5}), report({"8b plain": 0.1}) | {"task": "nli"}) == {}
+
+
+def test_the_same_questions_are_compared_in_pairs() -> None:
+    """Two gained and ten lost of a hundred: McNemar's exact p is 2 × (1 + 12 + 66) / 2^12."""
+    questions = [str(number) for number in range(100)]
+    old, new = [1] * 70 + [0] * 30, [1] * 60 + [0] * 38 + [1] * 2
+    before, after = report({"8b plain": 0.7}, 100), report({"8b plain": 0.62}, 100)
+    told = Evaluated(before, {"questions": questions, "8b plain": old})
+    found = compare(told, Evaluated(after, {"questions": questions, "8b plain": new}), ["8b.plain"])[0]
+    assert (found.name, found.test, found.p) == ("8b.plain", "McNemar", pytest.approx(2 * 79 / 4096))
+    others = compare(told, Evaluated(after, {"questions": questions[::-1], "8b plain": new}), ["8b.plain"])[0]
+    assert others.test == "Fisher", "they are not the same questions"
+    assert others.p > 0.2

@@ -18,13 +18,13 @@ def test_a_markdown_table_keeps_its_columns_whatever_a_parameter_holds() -> None
 
 def test_scores_that_moved_say_whether_beyond_chance() -> None:
     moved = [
-        Moved("8b.plain", 0.94, 0.312, 1e-90),
-        Moved("8b.cot", 0.676, 0.67, 0.9),
-        Moved("teacher.cot", 0.99, 0.99, 1.0),
+        Moved("8b.plain", 0.94, 0.312, 1e-90, "McNemar"),
+        Moved("8b.cot", 0.676, 0.67, 0.9, "Fisher"),
+        Moved("teacher.cot", 0.99, 0.99, 1.0, "z"),
     ]
     assert score_rows(moved, 0.05) == [
-        ("`8b.plain`", "94.0", "31.2", "-62.8", "1e-90", "**beyond chance**"),
-        ("`8b.cot`", "67.6", "67.0", "-0.6", "0.9", "within chance"),
+        ("`8b.plain`", "94.0", "31.2", "-62.8", "1e-90", "McNemar", "**beyond chance**"),
+        ("`8b.cot`", "67.6", "67.0", "-0.6", "0.9", "Fisher", "within chance"),
     ]
 
 

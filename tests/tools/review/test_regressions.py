@@ -18,15 +18,18 @@ METRICS = {
 
 
 def test_a_score_drops_beyond_chance_only_and_any_other_metric_by_one() -> None:
-    assert found(["8b.plain"], METRICS, [Moved("8b.plain", 0.94, 0.9, 0.026)], 0.05) == [
+    assert found(["8b.plain"], METRICS, [Moved("8b.plain", 0.94, 0.9, 0.026, "McNemar")], 0.05) == [
         "8b.plain fell from 0.94 to 0.9 (p = 0.026)"
     ]
-    assert found(["8b.plain"], METRICS, [Moved("8b.plain", 0.94, 0.9, 0.052)], 0.05) == []
+    assert found(["8b.plain"], METRICS, [Moved("8b.plain", 0.94, 0.9, 0.052, "McNemar")], 0.05) == []
     assert found(["filter.passed"], METRICS, [], 0.05) == ["filter.passed fell from 3,888 to 3,887"]
 
 
 def test_a_rise_is_none_a_new_one_is_none_and_one_that_is_gone_is_one() -> None:
-    assert found(["8b.plain"], {"8b.plain": {"old": 0.1, "new": 0.9}}, [Moved("8b.plain", 0.1, 0.9, 0.0)], 0.05) == []
+    assert (
+        found(["8b.plain"], {"8b.plain": {"old": 0.1, "new": 0.9}}, [Moved("8b.plain", 0.1, 0.9, 0.0, "McNemar")], 0.05)
+        == []
+    )
     assert found(["1b.plain", "select.kept"], METRICS, [], 0.05) == ["select.kept was 5 and is no more"]
 
 
