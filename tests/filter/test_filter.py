@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -170,7 +171,7 @@ def test_the_card_tells_source_rules_and_counts(run, planted: Path) -> None:
 
 def test_the_card_is_one_of_the_hub(run, planted: Path, tmp_path: Path) -> None:
     report = run()
-    found = DatasetCard.load(planted / "data/filtered/README.md").data
+    found: Any = DatasetCard.load(planted / "data/filtered/README.md").data
     assert found.license == "apache-2.0"
     rows = load_dataset(str(planted / "data/filtered"), split="train", cache_dir=str(tmp_path))
     assert len(rows) == report["rows"]

@@ -122,7 +122,7 @@ def test_the_card_tells_of_selection_and_of_the_filter(folder: Path) -> None:
 
 def test_the_card_is_one_of_the_hub(folder: Path, tmp_path: Path) -> None:
     report = select("budget.rows=50")
-    found = DatasetCard.load(Path("data/selected/README.md")).data
+    found: Any = DatasetCard.load(Path("data/selected/README.md")).data
     assert found.license == "apache-2.0", "as the filter's card has it"
     splits = load_dataset(str(folder / "data/selected"), cache_dir=str(tmp_path))
     assert {name: len(split) for name, split in splits.items()} == {"train": 50, "validation": report["validation"]}
