@@ -76,8 +76,11 @@ def write(report: dict[str, Any], arms: list[Arm], costs: dict[str, float | None
     )
     write_csv(
         "cost",
-        ("arm", "cost", "value"),
-        [(arm.name, rounded(costs[arm.name], 6), mean(arm.measured.values)) for arm in arms],
+        ("arm", "cost", "value", "low", "high"),
+        [
+            (arm.name, rounded(costs[arm.name], 6), row["value"], *row["interval"])
+            for arm, row in zip(arms, report["arms"], strict=True)
+        ],
     )
     labels, cells = TASKS[prompts[0].task].LABELS, []
     if labels:
