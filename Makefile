@@ -45,7 +45,8 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 check-real: setup
 	pytest tests/real -rs
 
-# make review REV=main: this working tree against a revision, as Markdown with pictures in review/
+# make review REV=main: this working tree against a revision, as Markdown with pictures in review/; fails where a metric dropped
+# that review.must_not_drop names
 REV ?= HEAD
 review: setup
 	python -m tools.review $(REV)

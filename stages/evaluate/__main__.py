@@ -72,6 +72,7 @@ def chance(prompts: list[Prompt]) -> dict[str, float]:
 def write(report: dict[str, Any], arms: list[Arm], costs: dict[str, float | None], prompts: list[Prompt]) -> None:
     METRICS.mkdir(exist_ok=True)
     (METRICS / "evaluate.json").write_text(json.dumps(report, indent=2) + "\n")
+    (METRICS / "values.json").write_text(values(arms, [prompt.id for prompt in prompts]))
     write_csv(
         "arms",
         ("model", "style", "value", "low", "high"),
@@ -79,14 +80,28 @@ def write(report: dict[str, Any], arms: list[Arm], costs: dict[str, float | None
     )
     write_csv(
         "cost",
-        ("arm", "cost", "value"),
-        [(arm.name, rounded(costs[arm.name], 6), mean(arm.measured.values)) for arm in arms],
+        ("arm", "cost", "value", "low", "high"),
+        [
+            (arm.name, rounded(costs[arm.name], 6), row["value"], *row["interval"])
+            for arm, row in zip(arms, report["arms"], strict=True)
+        ],
     )
     labels, cells = TASKS[prompts[0].task].LABELS, []
     if labels:
         used = list(labels)[: max((len(prompt.choices) for prompt in prompts), default=0) or len(labels)]
         cells = [(arm.name, *cell) for arm in arms for cell in confusion(normalised(prompts), arm.graded.answers, used)]
     write_csv("confusion", ("arm", "reference", "answer", "rows"), cells)
+
+
+def values(arms: list[Arm], ids: list[str]) -> str:
+    """The value of each question under each arm, as JSON of a line for each arm: by it git alone can tell whether two
+    revisions differ beyond chance."""
+    lines = {"questions": ids} | {arm.name: [*map(shortest, arm.measured.values)] for arm in arms}
+    return "{\n" + ",\n".join(f"{json.dumps(name)}: {json.dumps(line)}" for name, line in lines.items()) + "\n}\n"
+
+
+def shortest(value: float) -> float:
+    return int(value) if value.is_integer() else round(value, 4)
 
 
 def write_csv(name: str, head: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> None:

@@ -1,7 +1,10 @@
 """A card of the rows: where they come from, and what the filter found."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
+
+from huggingface_hub import DatasetCardData
 
 from stages.filter.params import Params
 from stages.filter.rules import RULES, CrossRowRule, RowRule
@@ -13,6 +16,10 @@ def card(told: dict[str, Any], params: Params) -> str:
     labels = "the teacher's" if asked.labels == "teacher" else "the data set's own (the control)"
     learnt = "reasoning and answer" if asked.target == "reasoning" else "the answer alone"
     lines = [
+        "---",
+        metadata(params),
+        "---",
+        "",
         f"# Rows of {params.dataset}",
         "",
         "Written by `filter`; `python -m tools.show` shows the rows.",
@@ -48,6 +55,19 @@ def card(told: dict[str, Any], params: Params) -> str:
         contamination(told.get("leaks")),
     ]
     return "\n".join(lines) + "\n"
+
+
+def metadata(params: Params) -> str:
+    """What the Hub reads of a dataset card: YAML."""
+    # the Hub's ids are SPDX's in small letters; a sentence is none
+    licence = params.licence.lower() if re.fullmatch(r"[\w.+-]+", params.licence) else "unknown"
+    data = DatasetCardData(
+        license=licence,
+        pretty_name=f"Rows of {params.dataset}",
+        tags=["distillation", "potstill", "synthetic"],
+        configs=[{"config_name": "default", "data_files": [{"split": "train", "path": "rows.parquet"}]}],
+    )
+    return data.to_yaml()  # pyright: ignore[reportUnknownMemberType]
 
 
 def accuracy_line(told: dict[str, Any]) -> Iterator[str]:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field
 
-from stages.sampling.request import Decoding, Reply, Request, to_request
+from stages.sampling.request import Decoding, Model, Reply, Request, to_request
 from stages.sampling.runner import Ask
 from stages.score.params import Section, asked, date, limits
 from stages.score.rows import Row, stream_rows
@@ -37,9 +37,9 @@ class Worded(NamedTuple):
     schemas: dict[str, dict[str, Any]]
 
 
-def ask(question: Question, settings: Settings, dry_run: bool) -> Iterator[Reply] | None:
+def ask(question: Question, settings: Settings, dry_run: bool, told: dict[str, Any]) -> Iterator[Reply] | None:
     """A reply to each row that passes, in their order; None where nobody is asked, or a dry run only says what it would
-    take."""
+    take. `told` gets the tokens and their cost as the replies come."""
     role = asked(question.column, "by", settings.by)
     if not role:
         return None
@@ -47,7 +47,19 @@ def ask(question: Question, settings: Settings, dry_run: bool) -> Iterator[Reply
     if dry_run:
         model.estimate(lambda: to_requests(question, stream_rows(), settings.max_tokens))
         return None
-    return model.replies(lambda: to_requests(question, stream_rows(), settings.max_tokens))
+    replies = model.replies(lambda: to_requests(question, stream_rows(), settings.max_tokens))
+    return counted(replies, role.to_model(), told)
+
+
+def counted(replies: Iterable[Reply], model: Model, told: dict[str, Any]) -> Iterator[Reply]:
+    prompt_tokens = completion_tokens = 0
+    for reply in replies:
+        prompt_tokens += reply.prompt_tokens
+        completion_tokens += reply.completion_tokens
+        cost = model.cost(prompt_tokens, completion_tokens)
+        told["prompt_tokens"], told["completion_tokens"] = prompt_tokens, completion_tokens
+        told["cost"] = None if cost is None else round(cost, 6)
+        yield reply
 
 
 def to_requests(question: Question, rows: Iterable[Row], max_tokens: int) -> Iterator[Request]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import polars as pl
+from huggingface_hub import DatasetCard, DatasetCardData
 
 from stages.select.distribution import distributions
 from stages.select.negatives import NONE
@@ -15,10 +16,14 @@ from stages.select.unsure import GOLD
 def card(told: dict[str, Any], params: Params, passed: pl.DataFrame, learnt: pl.DataFrame, of_rows: str) -> str:
     """Markdown; nothing in it differs between two runs over the same rows. `of_rows` is the card that `filter`
     wrote."""
-    numbers = distributions(passed, learnt)
+    numbers, filtered = distributions(passed, learnt), DatasetCard(of_rows)
     words = ", ".join(f"{name} {count}" for name, count in told["words"].items())
     labels = ", ".join(f"{label} {share:.1%}" for label, share in told.get("labels", {}).items())
     lines = [
+        "---",
+        metadata(told, params, filtered.data.get("license")),
+        "---",
+        "",
         f"# Examples distilled from {params.dataset}",
         "",
         "Written by `select`; `python -m tools.show` shows the rows.",
@@ -49,9 +54,21 @@ def card(told: dict[str, Any], params: Params, passed: pl.DataFrame, learnt: pl.
         ),
         "",
         *(["## Numbers of the rows to train on, before and after selection", "", *numbers, ""] if numbers else []),
-        "#" + of_rows.rstrip("\n"),
+        "#" + filtered.text.strip("\n"),
     ]
     return "\n".join(lines) + "\n"
+
+
+def metadata(told: dict[str, Any], params: Params, licence: str) -> str:
+    """What the Hub reads of a dataset card: YAML. A split without rows has no file that could be loaded."""
+    files = [{"split": split, "path": f"{split}.jsonl"} for split in ("train", "validation") if told[split]]
+    data = DatasetCardData(
+        license=licence,
+        pretty_name=f"Examples distilled from {params.dataset}",
+        tags=["distillation", "potstill", "synthetic"],
+        configs=[{"config_name": "default", "data_files": files}],
+    )
+    return data.to_yaml()  # pyright: ignore[reportUnknownMemberType]
 
 
 def setting(rule: Rule, params: Params) -> str:

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 
+UNBOUND = ("profile", "review", "live")
 Params = TypeVar("Params", bound=BaseModel)
 
 
@@ -22,8 +23,8 @@ def read() -> dict[str, Any]:
         if isinstance(param, str)  # else keys of another file
         for student in document["students"]
     ]
-    # `profile` is no path of its own: it stands in those of its sections
-    check_keys(document, "", {"profile", *(path[0] for path in paths)})
+    # `profile` is no path of its own: it stands in those of its sections. The others in UNBOUND no stage depends on.
+    check_keys(document, "", {*UNBOUND, *(path[0] for path in paths)})
     of_profile = {path[2] for path in paths if path[:2] == ["profiles", "${profile}"]}
     for name, profile in document["profiles"].items():
         check_keys(profile, f"profiles.{name}.", of_profile)

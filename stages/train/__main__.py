@@ -11,7 +11,7 @@ from typing import Any
 
 from stages.models.local import check
 from stages.sampling.process_group import die_with_parent
-from stages.train import arrow, curves, examples, machines, parallelism, start
+from stages.train import arrow, curves, examples, live, machines, parallelism, start
 from stages.train.examples import Tokens
 from stages.train.objectives.table import OBJECTIVES
 from stages.train.parallelism import Parallelism
@@ -24,6 +24,7 @@ def main(student: str) -> None:
     params = start.pinned(load(student))
     objective = OBJECTIVES[params.train.objective]
     check(params.base.model, params.base.revision)
+    live.check(student)
     die_with_parent()
     # accelerate imports DeepSpeed, which warns if it must look
     os.environ.setdefault("DS_ACCELERATOR", "cuda" if shutil.which("nvidia-smi") else "cpu")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.sampling.process_group import die_with_parent
-from stages.train import arguments, arrow, base, brought, examples, pairing, saved, start
+from stages.train import arguments, arrow, base, brought, examples, live, pairing, saved, start
 from stages.train.objective import Objective, Validated
 from stages.train.objectives.table import OBJECTIVES
 from stages.train.parallelism import Parallelism
@@ -54,6 +54,7 @@ def train(student: str, params: Params, parallelism: Parallelism, output: Path, 
             checkpoint.SaveByTime(parallelism),
             StopOnBadLoss(student, objective.loss_fault, train_params.max_loss_jump, of_step, output),
             Throughput(student, settings.method, parallelism),
+            *live.callbacks(output),
             *([EarlyStoppingCallback(train_params.patience)] if train_params.patience and validate else []),
         ],
     )

@@ -8,10 +8,13 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
+from datasets import load_dataset
 from dvc.utils.hydra import apply_overrides
+from huggingface_hub import DatasetCard
 
 from benchmarks.planted import KINDS, write
 from stages.filter.__main__ import main
@@ -164,6 +167,14 @@ def test_the_card_tells_source_rules_and_counts(run, planted: Path) -> None:
     assert f"| rows that pass | {report['passed']:,} |" in card
     assert "| duplicate | near_duplicate | duplicates.near: 0.8, duplicates.ngram: 3 | 4 |" in card
     assert "0 of them pass the filter." in card
+
+
+def test_the_card_is_one_of_the_hub(run, planted: Path, tmp_path: Path) -> None:
+    report = run()
+    found: Any = DatasetCard.load(planted / "data/filtered/README.md").data
+    assert found.license == "apache-2.0"
+    rows = load_dataset(str(planted / "data/filtered"), split="train", cache_dir=str(tmp_path))
+    assert len(rows) == report["rows"]
 
 
 @pytest.fixture

@@ -114,7 +114,8 @@ def test_a_judge_is_asked_once_for_each_row_that_passes(tmp_path: Path) -> None:
     assert {body["response_format"]["json_schema"]["name"] for body in asked} == {"reply"}
     counts = {"rows": 3, "judged": 2, "unreadable": 1, "unanswered": 0}
     grades = {"judge": {"measured": 2, "mean": 3.5, "p5": 2.0, "p50": 5.0, "p95": 5.0}}
-    assert report(folder, "judge") == counts | grades
+    spent = {"prompt_tokens": 120, "completion_tokens": 30, "cost": 0.000133}  # 150 tokens at 0.889 for a million
+    assert report(folder, "judge") == counts | spent | grades
 
 
 def test_a_judge_may_be_a_role_of_its_own(tmp_path: Path) -> None:

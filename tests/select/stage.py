@@ -35,7 +35,7 @@ def run_select(
     frame = pl.DataFrame(rows, schema=schema("filter"), orient="row")
     with writing(Path("data/filtered/rows.parquet"), schema("filter")) as write:
         write(frame)
-    Path("data/filtered/README.md").write_text("# rows\n")
+    Path("data/filtered/README.md").write_text("---\nlicense: mit\n---\n\n# rows\n")
     passed = frame.filter(pl.col("reason").is_null())
     numbers = {"judge": [None] * len(passed)} | scores
     scored = passed.select("id", "style", "sample").with_columns(

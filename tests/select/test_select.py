@@ -10,7 +10,9 @@ from typing import Any
 
 import polars as pl
 import pytest
+from datasets import load_dataset
 from dvc.utils.hydra import apply_overrides
+from huggingface_hub import DatasetCard
 
 from benchmarks.planted import write, write_scores
 from stages.filter.__main__ import main as run_filter
@@ -116,6 +118,14 @@ def test_the_card_tells_of_selection_and_of_the_filter(folder: Path) -> None:
     assert "| judge | learnt | 50 | 4 | 4 | 4 | ·········█ |" in card, "all that were graded low are gone"
     assert "## Rows of laptop-math" in card
     assert "| duplicate | near_duplicate | duplicates.near: 0.8" in card
+
+
+def test_the_card_is_one_of_the_hub(folder: Path, tmp_path: Path) -> None:
+    report = select("budget.rows=50")
+    found: Any = DatasetCard.load(Path("data/selected/README.md")).data
+    assert found.license == "apache-2.0", "as the filter's card has it"
+    splits = load_dataset(str(folder / "data/selected"), cache_dir=str(tmp_path))
+    assert {name: len(split) for name, split in splits.items()} == {"train": 50, "validation": report["validation"]}
 
 
 def test_nothing_left_is_one_clear_error_and_the_rows_can_be_looked_at(folder: Path) -> None:

@@ -96,8 +96,9 @@ def test_running_the_cheap_stages_again_gives_the_same_bytes(clone: Path) -> Non
             set_params(clone, "profiles.llama.teacher.revision=0000"),
             set_dataset(clone, "gsm8k", "licence=other"),
         ),
+        lambda clone: set_params(clone, "review.must_not_drop=8b.cot", "live=tensorboard"),
     ],
-    ids=["README", "tests", "unselected profile and data set"],
+    ids=["README", "tests", "unselected profile and data set", "review and live"],
 )
 def test_an_edit_of_what_no_stage_reads_costs_nothing(restored: Path, what: object) -> None:
     assert callable(what)
@@ -241,6 +242,7 @@ def test_metrics_and_params_have_short_names(clone: Path) -> None:
         "task", "measure", "rows", "majority", "teacher", "base-8b", "base-70b", "8b", "70b", "forgetting",
     }, "lists stay out of the columns"  # fmt: skip
     assert set(metrics["metrics/evaluate.json"]["data"]["8b"]) == {"plain", "cot"}
+    assert metrics["metrics/values.json"]["data"] == {}, "it has lists alone"
 
 
 @pytest.mark.slow

@@ -30,8 +30,9 @@ def main(dry_run: bool) -> None:
     settings = load("cycle", Settings)
     if settings.by == NONE:
         write_off("cycle", ["cycle"])
-    elif replies := ask(QUESTION, settings, dry_run):
-        counts = Counter(recovered=0, cut_off=0, unanswered=0)
+        return
+    counts = Counter(recovered=0, cut_off=0, unanswered=0)
+    if replies := ask(QUESTION, settings, dry_run, counts):
         write_scores("cycle", ["cycle"], stream_rows(), to_numbers(stream_rows(), replies, counts), counts)
 
 

@@ -53,8 +53,9 @@ def main(dry_run: bool) -> None:
     settings = load("judge", Settings)
     if settings.by == NONE:
         write_off("judge", ["judge"])
-    elif replies := ask(QUESTION, settings, dry_run):
-        counts = Counter(judged=0, unreadable=0, unanswered=0)
+        return
+    counts = Counter(judged=0, unreadable=0, unanswered=0)
+    if replies := ask(QUESTION, settings, dry_run, counts):
         write_scores("judge", ["judge"], stream_rows(), ((grade,) for grade in to_grades(replies, counts)), counts)
 
 
