@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from stages.train.params import Training
-from tools.plan import candidates, shapes
+from tools.plan import candidates
 from tools.plan.candidates import Plan
 from tools.plan.gpus import Gpu
 from tools.plan.objectives import Held
@@ -41,7 +41,7 @@ def print_case(case: Case, profile: str | None) -> None:
         else f"LoRA of rank {lora.rank} on {', '.join(lora.targets)}, base {lora.quantization}"
     )
     print(
-        f"{case.model}: {shapes.parameters(case.shape) / 1e9:.2f} billion parameters, {how}, {case.settings.precision}"
+        f"{case.model}: {case.shape.parameters / 1e9:.2f} billion parameters, {how}, {case.settings.precision}"
         + (f" (profile {profile})" if profile else "")
     )
     print(

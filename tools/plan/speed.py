@@ -6,7 +6,7 @@ from tools.plan import gpus
 from tools.plan.activations import width
 from tools.plan.gpus import Gpu
 from tools.plan.memory import trainable
-from tools.plan.shapes import Shape, parameters
+from tools.plan.shapes import Shape
 
 # Share of the peak that dense training of Llama-like models reaches; published figures lie between 0.38 and 0.55
 # (Llama 3, arXiv 2407.21783, table 4: 0.38 to 0.43; Megatron-LM, arXiv 2205.05198, table 5: 0.42 to 0.56).
@@ -23,7 +23,7 @@ def flops_per_token(shape: Shape, settings: Training, context: int, checkpointin
     Checkpointing computes the forward twice. (arXiv 2001.08361, section 2.1; arXiv 2205.05198, section 5.)
     """
     forward = 2.0 * (
-        parameters(shape) - shape.vocabulary * shape.hidden * (0 if shape.tied else 1)
+        shape.parameters - shape.vocabulary * shape.hidden * (0 if shape.tied else 1)
     )  # looking up a word costs nothing
     attention = 2.0 * shape.layers * shape.heads * shape.head_size * context  # 4·s·h, half of it causal
     passes = (3 if settings.method == "full" else 2) + (1 if checkpointing else 0)
@@ -40,7 +40,7 @@ def step_seconds(
     of every pass besides (arXiv 1910.02054, section 7).
     """
     n, w = parallelism.num_processes, width(settings)
-    num_trained, total = trainable(shape, settings), parameters(shape)
+    num_trained, total = trainable(shape, settings), shape.parameters
     passes = batch / (n * parallelism.rows_per_device)
     peak = gpus.peak(gpu, settings.precision)
     link = min(gpu.link, NETWORK) if parallelism.hostfile else gpu.link

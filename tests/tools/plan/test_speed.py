@@ -6,7 +6,7 @@ from stages.train.params import Training, load
 from tests.architecture.closure import ROOT
 from tools.plan.candidates import on_cpu
 from tools.plan.gpus import GPUS
-from tools.plan.shapes import SHAPES, parameters
+from tools.plan.shapes import SHAPES
 from tools.plan.speed import EFFICIENCY, flops_per_token, step_seconds
 
 SHAPE, GPU = SHAPES["Llama-3.1-8B"], GPUS["A100-80"]
@@ -20,7 +20,7 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> Training:
 
 def test_flops_of_a_token(settings: Training) -> None:
     full = settings.model_copy(update={"method": "full"})
-    weights = parameters(SHAPE) - 128256 * 4096  # looking a word up is no product
+    weights = SHAPE.parameters - 128256 * 4096  # looking a word up is no product
     attention = 2 * 32 * 4096 * 2048  # 2·layers·hidden·context, forward
     assert flops_per_token(SHAPE, full, 2048, checkpointing=False) == 6 * weights + 3 * attention
     assert flops_per_token(SHAPE, full, 2048, checkpointing=True) == 8 * weights + 4 * attention
@@ -28,7 +28,7 @@ def test_flops_of_a_token(settings: Training) -> None:
 
 
 def test_traffic_of_a_step(settings: Training) -> None:
-    full, total = settings.model_copy(update={"method": "full"}), parameters(SHAPE)
+    full, total = settings.model_copy(update={"method": "full"}), SHAPE.parameters
     base = on_cpu(batch=2).model_copy(update={"num_processes": 8})
 
     def traffic(zero: int, which: Training, **more: object) -> tuple[float, float]:
