@@ -46,6 +46,8 @@ def read(arguments: list[str], document: dict[str, Any]) -> argparse.Namespace:
 def first_fault(asked: argparse.Namespace, document: dict[str, Any]) -> str | None:
     if asked.profile and asked.profile not in document["profiles"]:
         return f"--profile: got {asked.profile}, wanted one of {', '.join(document['profiles'])} in params.yaml"
+    if document["profile"] not in document["profiles"]:
+        return f"params.yaml: profile: got {document['profile']}, wanted one of {', '.join(document['profiles'])}"
     if asked.gpus is not None and asked.gpus < 0:
         return f"--gpus: got {asked.gpus}, wanted their number, or 0 for the CPU"
     for name in ("gpu_memory", "context", "batch", "price"):
