@@ -75,10 +75,7 @@ class Training(Section):
 class Base(Section):
     model: str
     revision: str
-
-
-class Teacher(Base):
-    engine: str
+    engine: str  # of a student's base: its own too, when it is asked
 
 
 class Params(Section):
@@ -86,7 +83,7 @@ class Params(Section):
     constants: SerializeAsAny[Constants]  # of the objective that `train` names
     profile: Training
     base: Base
-    teacher: Teacher | None  # None where the objective loads none
+    teacher: Base | None  # None where the objective loads none
 
 
 def load(student: str, profile_name: str | None = None) -> Params:
@@ -112,7 +109,7 @@ def load(student: str, profile_name: str | None = None) -> Params:
         "constants": document["objectives"][objective],
         "profile": settings["train"],
         "base": {key: settings["base"][key] for key in Base.model_fields},
-        "teacher": {key: document["profiles"][name]["teacher"][key] for key in Teacher.model_fields},
+        "teacher": {key: document["profiles"][name]["teacher"][key] for key in Base.model_fields},
     }
     where = {
         "constants": f"objectives.{objective}",
