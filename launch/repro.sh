@@ -21,10 +21,21 @@ save() {
   fi
   dvc push --run-cache --quiet
 }
+keep_saving() {
+  trap 'kill "$pause"' EXIT
+  trap 'exit 0' TERM
+  while true; do
+    sleep "${POTSTILL_SAVE:-600}" &
+    pause=$!
+    wait "$pause"
+    save || true
+  done
+}
 save_at_the_end() {
   code=$?
   trap - EXIT
-  [ -z "${saving:-}" ] || kill "$saving" 2>/dev/null || true
+  kill "$saving" "$repro" 2>/dev/null || true
+  wait "$repro" || true
   save || echo "what is finished could not be saved" >&2
   exit "$code"
 }
@@ -36,11 +47,11 @@ if [ -n "${POTSTILL_HOSTS:-}" ]; then
     python -m tools.plan "$student" --hostfile "$POTSTILL_HOSTS" --gpu "${POTSTILL_GPU:?names no kind of GPU}" --write
   done
 fi
+keep_saving &
+saving=$!
+# shellcheck disable=SC2086 # several targets are several words
+dvc repro ${POTSTILL_TARGETS:-} &  # in the background, because bash hears of a signal only between commands
+repro=$!
 trap save_at_the_end EXIT
 trap 'exit 143' TERM
-while sleep "${POTSTILL_SAVE:-600}"; do save || true; done &
-saving=$!
-# in the background, because bash hears of a signal only between commands
-# shellcheck disable=SC2086 # several targets are several words
-dvc repro ${POTSTILL_TARGETS:-} &
-wait $!
+wait "$repro"
