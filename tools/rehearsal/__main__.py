@@ -28,7 +28,7 @@ from stages.train.parallelism import Parallelism
 FOLDER = Path(".rehearsal")
 FAMILY = Path("data/laptop/families/nli")  # which the laptop world draws
 ROWS = {"train": 240, "validation": 30, "test": 40}
-STEPS = {"teacher": 200, "8b": 50, "70b": 50}
+STEPS = {"teacher": 100, "8b": 20, "70b": 20}
 SHAPES = {"teacher": (128, 3, False), "8b": (64, 2, True), "70b": (128, 2, False)}  # hidden, layers, tied
 SERVED = "meta-llama/Llama-3.1-405B-Instruct"  # as params.yaml names the teacher
 TRAINING = {
