@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 
 from stages.train.parallelism import Parallelism
 from stages.train.params import Training, load
-from tools.plan import architecture, asking, candidates, gpus, memory, objectives, shapes
+from tools.plan import architecture, asking, candidates, gpus, lengths, memory, objectives, shapes
 from tools.plan.activations import width
 from tools.plan.gpus import Gpu
 from tools.plan.report import Case, plans_of, print_case, print_objective, print_plans, recommendation, what_would_fit
@@ -67,6 +67,7 @@ def main(arguments: list[str]) -> None:
         num_gpus,
         hostfile,
         holds,
+        None if asked.json else lengths.sample(asked.model or params.base.model, context),
     )
     plans = plans_of(case)
     best = candidates.choose(plans)

@@ -1,8 +1,8 @@
 """The llama profile's own path without a GPU: `make rehearsal`.
 
 A copy of this working tree in .rehearsal runs the whole graph with tiny models of Llama-3.1's form. A vLLM server is
-the teacher; the students are trained in bfloat16 by two processes under ZeRO-3 with checkpointing; vLLM serves the small
-one as an adapter and the large one, which is tuned with DoRA, merged. docs/cluster.md says what that cannot show.
+the teacher; the students are trained in bfloat16 by two processes under ZeRO-3 with checkpointing; vLLM serves the
+small one as an adapter and the large one, tuned with DoRA, merged. docs/cluster.md says what that cannot show.
 """
 
 import json
