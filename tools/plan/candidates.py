@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from stages.train.parallelism import Parallelism
 from stages.train.params import Training
-from tools.plan import gpus, memory, speed
+from tools.plan import gpus, lengths, memory, speed
 from tools.plan.gpus import Gpu
 from tools.plan.memory import Memory
 from tools.plan.objectives import PLAIN, Held
@@ -18,7 +18,8 @@ TIE = 0.02  # of the time: within it the smaller memory wins
 class Plan(NamedTuple):
     parallelism: Parallelism
     memory: Memory
-    seconds: float  # for 1,000 rows
+    seconds: float  # for 1,000 rows, all as long as they may be
+    expected: float | None  # for 1,000 rows as long as those to be trained on are; None where none are there yet
     fits: bool
 
 
@@ -77,6 +78,7 @@ def plan(
     num_gpus: int,
     hostfile: str | None,
     holds: Held = PLAIN,
+    row_lengths: list[int] | None = None,
 ) -> list[Plan]:
     """Each candidate with the most rows a GPU that fit, or one where none does."""
     if batch % num_gpus:
@@ -85,14 +87,21 @@ def plan(
             f"--batch, to a multiple of them"
         )
     return [
-        with_rows(shape, settings, context, batch, gpu, parallelism, holds)
+        with_rows(shape, settings, context, batch, gpu, parallelism, holds, row_lengths)
         for parallelism in candidates(settings, gpu, num_gpus, hostfile)
         if not (holds.teacher and parallelism.zero)  # train refuses replies that several processes draw
     ]
 
 
 def with_rows(
-    shape: Shape, settings: Training, context: int, batch: int, gpu: Gpu, parallelism: Parallelism, holds: Held
+    shape: Shape,
+    settings: Training,
+    context: int,
+    batch: int,
+    gpu: Gpu,
+    parallelism: Parallelism,
+    holds: Held,
+    row_lengths: list[int] | None,
 ) -> Plan:
     share = batch // parallelism.num_processes
     for rows in sorted((rows for rows in range(1, share + 1) if share % rows == 0), reverse=True):
@@ -100,8 +109,12 @@ def with_rows(
         needed = memory.estimate(shape, settings, context, filled, holds)
         fits = needed.peak <= (1 - MARGIN) * gpu.memory
         if fits or rows == 1:
-            seconds = speed.seconds_per_1000(shape, settings, context, batch, filled, gpu, holds.sequences)
-            return Plan(filled, needed, seconds, fits)
+
+            def seconds(tokens: float, filled: Parallelism = filled) -> float:
+                return speed.seconds_per_1000(shape, settings, tokens, batch, filled, gpu, holds.sequences)
+
+            real = lengths.padded(row_lengths, 1 if settings.packing else rows) if row_lengths else None
+            return Plan(filled, needed, seconds(context), None if real is None else seconds(real), fits)
     raise AssertionError("one row divides every share")
 
 

@@ -11,21 +11,22 @@ class Gpu(NamedTuple):
     link: float  # bytes a second in one direction to the other GPUs: NVLink, or PCIe
     host_link: float  # bytes a second in one direction to the machine's memory: PCIe
     capability: tuple[int, int]  # of CUDA
+    bandwidth: float  # bytes a second of its own memory
 
 
 # GPUs of one size from the slowest on: by memory alone, the first is assumed.
 GPUS = {
-    "T4": Gpu(16e9, 65e12, 8.1e12, 16e9, 16e9, (7, 5)),
-    "L4": Gpu(24e9, 121e12, 30e12, 32e9, 32e9, (8, 9)),
-    "A10": Gpu(24e9, 125e12, 31e12, 32e9, 32e9, (8, 6)),
-    "RTX-4090": Gpu(24e9, 165e12, 82e12, 32e9, 32e9, (8, 9)),
-    "V100": Gpu(32e9, 125e12, 15.7e12, 150e9, 16e9, (7, 0)),
-    "A100-40": Gpu(40e9, 312e12, 19.5e12, 300e9, 32e9, (8, 0)),
-    "L40S": Gpu(48e9, 362e12, 91e12, 32e9, 32e9, (8, 9)),
-    "A100-80": Gpu(80e9, 312e12, 19.5e12, 300e9, 32e9, (8, 0)),
-    "H100": Gpu(80e9, 989e12, 67e12, 450e9, 64e9, (9, 0)),
-    "H200": Gpu(141e9, 989e12, 67e12, 450e9, 64e9, (9, 0)),
-    "B200": Gpu(180e9, 2250e12, 75e12, 900e9, 64e9, (10, 0)),
+    "T4": Gpu(16e9, 65e12, 8.1e12, 16e9, 16e9, (7, 5), 320e9),
+    "L4": Gpu(24e9, 121e12, 30e12, 32e9, 32e9, (8, 9), 300e9),
+    "A10": Gpu(24e9, 125e12, 31e12, 32e9, 32e9, (8, 6), 600e9),
+    "RTX-4090": Gpu(24e9, 165e12, 82e12, 32e9, 32e9, (8, 9), 1008e9),
+    "V100": Gpu(32e9, 125e12, 15.7e12, 150e9, 16e9, (7, 0), 900e9),
+    "A100-40": Gpu(40e9, 312e12, 19.5e12, 300e9, 32e9, (8, 0), 1555e9),
+    "L40S": Gpu(48e9, 362e12, 91e12, 32e9, 32e9, (8, 9), 864e9),
+    "A100-80": Gpu(80e9, 312e12, 19.5e12, 300e9, 32e9, (8, 0), 2039e9),
+    "H100": Gpu(80e9, 989e12, 67e12, 450e9, 64e9, (9, 0), 3350e9),
+    "H200": Gpu(141e9, 989e12, 67e12, 450e9, 64e9, (9, 0), 4800e9),
+    "B200": Gpu(180e9, 2250e12, 75e12, 900e9, 64e9, (10, 0), 8000e9),
 }
 MODERN = (8, 0)  # the first with bfloat16 and FlashAttention-2
 

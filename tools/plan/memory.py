@@ -7,7 +7,7 @@ from stages.train.params import Training
 from tools.plan import activations
 from tools.plan.activations import width
 from tools.plan.objectives import PLAIN, Held
-from tools.plan.shapes import Shape, embeddings, linears, lora_parameters, parameters
+from tools.plan.shapes import Shape, embeddings, linears, lora_parameters
 
 TILE = (
     4096,
@@ -46,9 +46,7 @@ class Memory(NamedTuple):
 
 def trainable(shape: Shape, settings: Training) -> int:
     lora = settings.lora
-    return (
-        parameters(shape) if settings.method == "full" else lora_parameters(shape, lora.rank, lora.targets, lora.dora)
-    )
+    return shape.parameters if settings.method == "full" else lora_parameters(shape, lora.rank, lora.targets, lora.dora)
 
 
 def states(
@@ -107,7 +105,7 @@ def divergence(shape: Shape, settings: Training, context: int, parallelism: Para
 
 def teacher_weights(teacher: Shape, settings: Training, parallelism: Parallelism) -> float:
     """Frozen, and parted by ZeRO-3 alone."""
-    return width(settings) * parameters(teacher) / (parallelism.num_processes if parallelism.zero == 3 else 1)
+    return width(settings) * teacher.parameters / (parallelism.num_processes if parallelism.zero == 3 else 1)
 
 
 def reply_cache(shape: Shape, settings: Training, context: int, parallelism: Parallelism) -> float:
@@ -122,7 +120,7 @@ def context_bytes(parallelism: Parallelism) -> int:
 
 def other(shape: Shape, settings: Training, context: int, parallelism: Parallelism) -> float:
     """Bytes of communication buffers, temporaries and the CUDA context."""
-    w, num_parameters, num_trained = width(settings), parameters(shape), trainable(shape, settings)
+    w, num_parameters, num_trained = width(settings), shape.parameters, trainable(shape, settings)
     temporaries = (
         3 * w * context * parallelism.rows_per_device * shape.intermediate
     )  # gradients of gate, its activation and up
@@ -147,7 +145,7 @@ def other(shape: Shape, settings: Training, context: int, parallelism: Paralleli
 
 def estimate(shape: Shape, settings: Training, context: int, parallelism: Parallelism, holds: Held = PLAIN) -> Memory:
     """`holds` is what the objective needs beside a plain training."""
-    num_trained, total = trainable(shape, settings), parameters(shape)
+    num_trained, total = trainable(shape, settings), shape.parameters
     num_frozen = 0 if settings.method == "full" else total
     frozen_bytes = float(width(settings))
     if settings.method == "lora" and settings.lora.quantization == "nf4":

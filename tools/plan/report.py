@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from stages.train.params import Training
-from tools.plan import candidates, shapes
+from tools.plan import candidates
 from tools.plan.candidates import Plan
 from tools.plan.gpus import Gpu
 from tools.plan.objectives import Held
@@ -25,11 +25,20 @@ class Case(NamedTuple):
     num_gpus: int
     hostfile: str | None
     holds: Held  # by the objective, beside a plain training
+    row_lengths: list[int] | None  # tokens of some of the rows to be trained on
 
 
 def plans_of(case: Case) -> list[Plan]:
     return candidates.plan(
-        case.shape, case.settings, case.context, case.batch, case.gpu, case.num_gpus, case.hostfile, case.holds
+        case.shape,
+        case.settings,
+        case.context,
+        case.batch,
+        case.gpu,
+        case.num_gpus,
+        case.hostfile,
+        case.holds,
+        case.row_lengths,
     )
 
 
@@ -41,14 +50,18 @@ def print_case(case: Case, profile: str | None) -> None:
         else f"LoRA of rank {lora.rank} on {', '.join(lora.targets)}, base {lora.quantization}"
     )
     print(
-        f"{case.model}: {shapes.parameters(case.shape) / 1e9:.2f} billion parameters, {how}, {case.settings.precision}"
+        f"{case.model}: {case.shape.parameters / 1e9:.2f} billion parameters, {how}, {case.settings.precision}"
         + (f" (profile {profile})" if profile else "")
     )
     print(
         f"{case.batch} rows of {case.context} tokens a step on {case.num_gpus} × {case.gpu.memory / 1e9:.0f} GB, "
         f"taken for {case.gpu_name}"
     )
-    print("GB of each GPU; rows in one pass; estimated time of 1,000 rows\n")
+    print(
+        "GB of each GPU; rows in one pass; estimated seconds of 1,000 rows, all as long as they may be"
+        + ("" if case.row_lengths is None else ", and expected of those in data/selected, padded in each pass")
+        + "\n"
+    )
 
 
 def print_objective(name: str, sentences: list[str]) -> None:
@@ -60,7 +73,7 @@ def print_plans(case: Case, plans: list[Plan], price: float | None) -> None:
     print(
         f"{'parallelism':54}{'rows':>5}"
         + "".join(f"{column:>10}" for column in COLUMNS)
-        + f"{'seconds':>9}{'GPU-hours':>10}"
+        + f"{'seconds':>9}{'expected':>9}{'GPU-hours':>10}"
         + ("     cost" if price else "")
         + "  fits"
     )
@@ -71,7 +84,8 @@ def print_plans(case: Case, plans: list[Plan], price: float | None) -> None:
         line = f"{candidates.name(one.parallelism, case.settings):54}{one.parallelism.rows_per_device:5}" + "".join(
             f"{size / 1e9:10.1f}" for size in sizes
         )
-        print(f"{line}{one.seconds:9.0f}{hours:10.2f}{cost}  {'yes' if one.fits else 'no'}")
+        expected = f"{'-':>9}" if one.expected is None else f"{one.expected:9.0f}"
+        print(f"{line}{one.seconds:9.0f}{expected}{hours:10.2f}{cost}  {'yes' if one.fits else 'no'}")
     print()
 
 

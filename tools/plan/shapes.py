@@ -1,10 +1,14 @@
-"""Shapes of models: facts of the Llama family, and of any config.json that is like theirs."""
+"""Shapes of models: facts of the Llama family, and of any config.json of a family whose activations are known."""
 
-import json
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from huggingface_hub import try_to_load_from_cache
+
+from tools.plan import architecture
+
+# Families whose activations tests/tools/plan/test_activations.py compares with those that real models keep.
+CHECKED = ("llama", "mistral", "qwen2", "qwen3")
 
 
 class Shape(NamedTuple):
@@ -18,31 +22,41 @@ class Shape(NamedTuple):
     kv_heads: int
     head_size: int
     tied: bool  # input and output embeddings are one
+    head_norms: bool  # each query and key is normalised, as Qwen3 does
+    parameters: int  # of the whole model
 
 
 # From the config.json of each model's repository.
 SHAPES = {
-    "Llama-2-7b": Shape(32000, 4096, 11008, 32, 32, 32, 128, False),
-    "Llama-2-13b": Shape(32000, 5120, 13824, 40, 40, 40, 128, False),
-    "Llama-2-70b": Shape(32000, 8192, 28672, 80, 64, 8, 128, False),
-    "Llama-3.1-8B": Shape(128256, 4096, 14336, 32, 32, 8, 128, False),
-    "Llama-3.1-70B": Shape(128256, 8192, 28672, 80, 64, 8, 128, False),
-    "Llama-3.1-405B": Shape(128256, 16384, 53248, 126, 128, 8, 128, False),
-    "Llama-3.2-1B": Shape(128256, 2048, 8192, 16, 32, 8, 64, True),
-    "Llama-3.2-3B": Shape(128256, 3072, 8192, 28, 24, 8, 128, True),
-    "Llama-3.3-70B": Shape(128256, 8192, 28672, 80, 64, 8, 128, False),
+    "Llama-2-7b": Shape(32000, 4096, 11008, 32, 32, 32, 128, False, False, 6_738_415_616),
+    "Llama-2-13b": Shape(32000, 5120, 13824, 40, 40, 40, 128, False, False, 13_015_864_320),
+    "Llama-2-70b": Shape(32000, 8192, 28672, 80, 64, 8, 128, False, False, 68_976_648_192),
+    "Llama-3.1-8B": Shape(128256, 4096, 14336, 32, 32, 8, 128, False, False, 8_030_261_248),
+    "Llama-3.1-70B": Shape(128256, 8192, 28672, 80, 64, 8, 128, False, False, 70_553_706_496),
+    "Llama-3.1-405B": Shape(128256, 16384, 53248, 126, 128, 8, 128, False, False, 405_853_388_800),
+    "Llama-3.2-1B": Shape(128256, 2048, 8192, 16, 32, 8, 64, True, False, 1_235_814_400),
+    "Llama-3.2-3B": Shape(128256, 3072, 8192, 28, 24, 8, 128, True, False, 3_212_749_824),
+    "Llama-3.3-70B": Shape(128256, 8192, 28672, 80, 64, 8, 128, False, False, 70_553_706_496),
 }
-KEYS = ("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads")
 
 
 def find(model: str) -> Shape:
     """The shape of a folder, a config.json, a name of the table with or without owner and ending, or a model in the
     hub's local cache."""
+    return named(model) or from_config(find_config(model), model)
+
+
+def named(model: str) -> Shape | None:
+    """A shape of the table."""
     name = model.rsplit("/", maxsplit=1)[-1]
-    path = Path(model)
     for known in sorted(SHAPES, key=len, reverse=True):
-        if not path.exists() and name.lower().removeprefix("meta-").startswith(known.lower()):
+        if not Path(model).exists() and name.lower().removeprefix("meta-").startswith(known.lower()):
             return SHAPES[known]
+    return None
+
+
+def find_config(model: str) -> Path:
+    path = Path(model)
     cached = try_to_load_from_cache(model, "config.json") if not path.exists() and model.count("/") == 1 else None
     file = Path(cached) if isinstance(cached, str) else path / "config.json" if path.is_dir() else path
     if not file.is_file():
@@ -50,24 +64,34 @@ def find(model: str) -> Shape:
             f"plan: --model {model}: got neither a folder with config.json, nor one of {', '.join(SHAPES)}, nor a "
             f"model in the hub's cache"
         )
-    return from_config(file)
+    return file
 
 
-def from_config(path: Path) -> Shape:
-    config = json.loads(path.read_text())
-    missing = [key for key in KEYS if key not in config]
-    if missing:
-        raise SystemExit(f"plan: {path} lacks {', '.join(missing)}, wanted the config.json of a Llama-like model")
-    heads, hidden = config["num_attention_heads"], config["hidden_size"]
+def from_config(path: Path, model: str) -> Shape:
+    config = architecture.read(path)
+    counts = architecture.count(config, path)
+    if counts.family not in CHECKED:
+        raise SystemExit(
+            f"plan: {model} is a {counts.family} of {counts.parameters:,} parameters, whose activations were never "
+            f"compared with a real model's, wanted one of {', '.join(CHECKED)}; choose the parallelism yourself, in "
+            f".potstill/ (docs/train.md)"
+        )
+    return to_shape(config, counts.parameters)
+
+
+def to_shape(config: Any, parameters: int) -> Shape:
+    heads, hidden = config.num_attention_heads, config.hidden_size
     return Shape(
-        config["vocab_size"],
+        config.vocab_size,
         hidden,
-        config["intermediate_size"],
-        config["num_hidden_layers"],
+        config.intermediate_size,
+        config.num_hidden_layers,
         heads,
-        config.get("num_key_value_heads") or heads,
-        config.get("head_dim") or hidden // heads,
-        config.get("tie_word_embeddings", False),
+        config.num_key_value_heads or heads,
+        getattr(config, "head_dim", None) or hidden // heads,
+        config.tie_word_embeddings,
+        config.model_type == "qwen3",
+        parameters,
     )
 
 
@@ -89,19 +113,7 @@ def embeddings(shape: Shape) -> int:
     return shape.vocabulary * shape.hidden * (1 if shape.tied else 2)
 
 
-def parameters(shape: Shape) -> int:
-    """Of the whole model: embeddings, linear layers, two norms a block and one at the end."""
-    block = sum(inputs * outputs for inputs, outputs in linears(shape).values()) + 2 * shape.hidden
-    return embeddings(shape) + shape.layers * block + shape.hidden
-
-
 def lora_parameters(shape: Shape, rank: int, targets: list[str], dora: bool) -> int:
-    """Trainable ones: A and B of each target (arXiv 2106.09685, section 4.1), and DoRA's magnitude of each output
-    (arXiv 2402.09353, section 4)."""
-    known = linears(shape)
-    unknown = [target for target in targets if target not in known]
-    if unknown:
-        raise SystemExit(
-            f"plan: lora.targets has {', '.join(unknown)}, wanted some of {', '.join(known)}; see params.yaml"
-        )
-    return shape.layers * sum(rank * sum(known[target]) + (known[target][1] if dora else 0) for target in targets)
+    return architecture.lora_parameters(
+        {name: [sizes] * shape.layers for name, sizes in linears(shape).items()}, rank, targets, dora
+    )

@@ -1,4 +1,4 @@
-"""Activations are the bytes that real small Llamas keep for the backward pass."""
+"""Activations are the bytes that real small models keep for the backward pass."""
 
 import contextlib
 import itertools
@@ -8,16 +8,27 @@ from typing import Any
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from stages.train.parallelism import Parallelism
 from stages.train.params import Training, load
 from tests.architecture.closure import ROOT
 from tools.plan import activations
 from tools.plan.candidates import on_cpu
-from tools.plan.shapes import Shape, linears
+from tools.plan.shapes import CHECKED, Shape, linears
 
-SMALL = Shape(vocabulary=1024, hidden=256, intermediate=896, layers=4, heads=8, kv_heads=2, head_size=32, tied=False)
+SMALL = Shape(
+    vocabulary=1024,
+    hidden=256,
+    intermediate=896,
+    layers=4,
+    heads=8,
+    kv_heads=2,
+    head_size=32,
+    tied=False,
+    head_norms=False,
+    parameters=3_934_464,
+)
 LINEARS = list(linears(SMALL))
 # precision and ZeRO stage: without DeepSpeed bfloat16 is torch.autocast's
 REGIMES = [("float32", 0), ("bfloat16", 0), ("bfloat16", 2)]
@@ -50,9 +61,11 @@ def changed(settings: Training, precision: str, method: str) -> Training:
     return settings.model_copy(update=chosen | {"lora": settings.lora.model_copy(update=update)})
 
 
-def model_of(settings: Training, parallelism: Parallelism) -> Any:
+def model_of(settings: Training, parallelism: Parallelism, family: str = "llama") -> Any:
     """As stages/train builds it, and DeepSpeed casts it."""
-    config = LlamaConfig(
+    config = AutoConfig.for_model(
+        family,
+        head_dim=SMALL.head_size,
         vocab_size=SMALL.vocabulary,
         hidden_size=SMALL.hidden,
         intermediate_size=SMALL.intermediate,
@@ -60,7 +73,7 @@ def model_of(settings: Training, parallelism: Parallelism) -> Any:
         num_attention_heads=SMALL.heads,
         num_key_value_heads=SMALL.kv_heads,
     )
-    plain: Any = LlamaForCausalLM(config)
+    plain: Any = AutoModelForCausalLM.from_config(config)
     if settings.method == "full":
         return plain if parallelism.zero == 0 else plain.to(getattr(torch, settings.precision))
     lora = settings.lora
@@ -124,6 +137,20 @@ def test_activations_are_those_of_a_real_model(
         assert activations.total(SMALL, settings, context, parallelism, backward=False) == pytest.approx(
             measured, rel=0.05
         ), (context, measured)
+
+
+@pytest.mark.parametrize("method", ["full", "all", "DoRA"])
+@pytest.mark.parametrize(("precision", "zero"), REGIMES)
+@pytest.mark.parametrize("family", [family for family in CHECKED if family != "llama"])
+def test_activations_of_each_family_are_those_of_a_real_model(
+    settings: Training, family: str, precision: str, zero: int, method: str
+) -> None:
+    settings = changed(settings, precision, method)
+    shape = SMALL._replace(head_norms=family == "qwen3")
+    parallelism = on_cpu(batch=2).model_copy(update={"zero": zero})
+    model = model_of(settings, parallelism, family)
+    measured = kept_for_backward(model, 416, parallelism, activations.autocasts(settings, parallelism))
+    assert activations.total(shape, settings, 416, parallelism) == pytest.approx(measured, rel=0.05)
 
 
 def test_packed_rows_have_a_mask_as_one_long_row(settings: Training) -> None:

@@ -12,8 +12,8 @@ import torch
 from stages.train.parallelism import Parallelism, load
 from stages.train.params import load as load_params
 from tests.architecture.closure import ROOT
-from tools.plan import gpus
-from tools.plan.__main__ import main, slots
+from tools.plan import asking, gpus
+from tools.plan.__main__ import main
 from tools.plan.candidates import candidates
 
 
@@ -182,7 +182,7 @@ def test_gpus_of_no_size_and_a_batch_that_cannot_be_shared(capsys: pytest.Captur
 def test_a_host_file_names_the_gpus(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     hosts = tmp_path / "hosts"
     hosts.write_text("first slots=8\n# second slots=8\nthird slots=4  # half of them\n")
-    assert slots(str(hosts)) == 12
+    assert asking.slots(str(hosts)) == 12
     found = plan(capsys, "70b", "--hostfile", str(hosts), "--gpu", "H100", "--batch", "48")
     assert (found.num_processes, found.hostfile) == (12, str(hosts))
     assert found.zero > 0, "several machines are started by DeepSpeed"

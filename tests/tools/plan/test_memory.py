@@ -18,9 +18,20 @@ from stages.train.params import Training, load
 from tests.architecture.closure import ROOT
 from tools.plan import memory
 from tools.plan.candidates import on_cpu
-from tools.plan.shapes import SHAPES, Shape, parameters
+from tools.plan.shapes import SHAPES, Shape
 
-SMALL = Shape(vocabulary=1024, hidden=256, intermediate=896, layers=4, heads=8, kv_heads=2, head_size=32, tied=False)
+SMALL = Shape(
+    vocabulary=1024,
+    hidden=256,
+    intermediate=896,
+    layers=4,
+    heads=8,
+    kv_heads=2,
+    head_size=32,
+    tied=False,
+    head_norms=False,
+    parameters=3_934_464,
+)
 # GB of each GPU with 8 of them: none, ZeRO-1, ZeRO-2, ZeRO-3, LoRA + ZeRO-2, LoRA + ZeRO-3
 TABLE = {
     8.03: (128.5, 44.2, 30.1, 16.1, 16.1, 2.0),
@@ -109,7 +120,7 @@ def test_states_are_those_that_deepspeed_holds(num_processes: int) -> None:
     lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"method"')]
     assert len(lines) == 6
     for line in lines:
-        total = parameters(SMALL)
+        total = SMALL.parameters
         trained, frozen = (total, 0) if line["method"] == "full" else (line["trained"], total)
         expected = memory.states(trained, frozen, 2, line["zero"], num_processes, 2)
         measured = (line["weights"], line["gradients"], line["optimizer"])
@@ -131,9 +142,9 @@ def test_offload_moves_states_to_the_host(settings: Training) -> None:
     kept = on_cpu(batch=1).model_copy(update={"num_processes": 8, "zero": 3})
     moved = kept.model_copy(update={"offload_optimizer": True, "offload_parameters": True})
     here, there = memory.estimate(shape, full, 2048, kept), memory.estimate(shape, full, 2048, moved)
-    assert here.weights + here.gradients + here.optimizer == pytest.approx(16 * parameters(shape) / 8)
+    assert here.weights + here.gradients + here.optimizer == pytest.approx(16 * shape.parameters / 8)
     assert (there.weights, there.gradients, there.optimizer) == (0, 0, 0)
-    assert there.host == pytest.approx(16 * parameters(shape) / 8)
+    assert there.host == pytest.approx(16 * shape.parameters / 8)
 
 
 def test_the_tile_of_logits_is_trls() -> None:

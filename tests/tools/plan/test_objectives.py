@@ -22,10 +22,21 @@ from tools.plan import activations, candidates, gpus, memory, objectives, speed
 from tools.plan.__main__ import main
 from tools.plan.candidates import on_cpu
 from tools.plan.objectives import PLAIN, Held, of_objective
-from tools.plan.shapes import SHAPES, Shape, parameters
+from tools.plan.shapes import SHAPES, Shape
 
 LLAMA = SHAPES["Llama-3.1-8B"]
-SMALL = Shape(vocabulary=8192, hidden=32, intermediate=64, layers=2, heads=2, kv_heads=2, head_size=16, tied=False)
+SMALL = Shape(
+    vocabulary=8192,
+    hidden=32,
+    intermediate=64,
+    layers=2,
+    heads=2,
+    kv_heads=2,
+    head_size=16,
+    tied=False,
+    head_norms=False,
+    parameters=544_928,
+)
 CONSTANTS: dict[str, dict[str, Any]] = {
     "forward_kl": {"cross_entropy": 0.5},
     "jensen_shannon": {"cross_entropy": 0.5, "beta": 0.5},
@@ -120,10 +131,10 @@ def test_a_teacher_lies_on_each_gpu_and_reads_in_tiles(settings: Training) -> No
     plain, found = (
         memory.estimate(LLAMA, settings, 2048, parallelism, holds) for holds in (PLAIN, Held(teacher=teacher))
     )
-    assert found.weights - plain.weights == 2 * parameters(teacher)
+    assert found.weights - plain.weights == 2 * teacher.parameters
     assert found.logits - plain.logits == 2 * 4 * 2048 * 32768 + 2 * 2048 * 8192
     parted = memory.teacher_weights(teacher, settings, parallelism.model_copy(update={"zero": 3}))
-    assert parted == 2 * parameters(teacher) / 8
+    assert parted == 2 * teacher.parameters / 8
     # keys and values of 64 / 8 replies: 2 · 2 bytes, 32 layers, 8 heads of 128
     assert memory.reply_cache(LLAMA, settings, 2048, parallelism) == 2 * 2 * 32 * 8 * 128 * 2048 * 8
 

@@ -6,8 +6,8 @@ from stages.train.params import Training, load
 from tests.architecture.closure import ROOT
 from tools.plan.candidates import on_cpu
 from tools.plan.gpus import GPUS
-from tools.plan.shapes import SHAPES, parameters
-from tools.plan.speed import EFFICIENCY, flops_per_token, step_seconds
+from tools.plan.shapes import SHAPES
+from tools.plan.speed import EFFICIENCY, dequantisation, flops_per_token, step_seconds
 
 SHAPE, GPU = SHAPES["Llama-3.1-8B"], GPUS["A100-80"]
 
@@ -20,15 +20,29 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> Training:
 
 def test_flops_of_a_token(settings: Training) -> None:
     full = settings.model_copy(update={"method": "full"})
-    weights = parameters(SHAPE) - 128256 * 4096  # looking a word up is no product
-    attention = 2 * 32 * 4096 * 2048  # 2·layers·hidden·context, forward
-    assert flops_per_token(SHAPE, full, 2048, checkpointing=False) == 6 * weights + 3 * attention
-    assert flops_per_token(SHAPE, full, 2048, checkpointing=True) == 8 * weights + 4 * attention
-    assert flops_per_token(SHAPE, settings, 2048, checkpointing=False) == 4 * weights + 3 * attention
+    weights = SHAPE.parameters - 128256 * 4096  # looking a word up is no product
+    attention = 2 * 32 * 4096 * 2048  # 2·layers·hidden·context, forward; half of it is causal
+    plain, again = (on_cpu(batch=1).model_copy(update={"checkpointing": again}) for again in (False, True))
+    assert flops_per_token(SHAPE, full, 2048, plain) == 6 * weights + 3.5 * attention
+    assert flops_per_token(SHAPE, full, 2048, again) == 8 * weights + 4.5 * attention
+    assert flops_per_token(SHAPE, settings, 2048, plain) == 4 * weights + 3.5 * attention
+    padded = plain.model_copy(update={"rows_per_device": 2})
+    assert flops_per_token(SHAPE, settings, 2048, padded) == 4 * weights + 7 * attention, "a mask hides nothing of it"
+
+
+def test_nf4_weights_are_read_and_written_in_every_pass(settings: Training) -> None:
+    nf4 = settings.model_copy(update={"lora": settings.lora.model_copy(update={"quantization": "nf4"})})
+    one = on_cpu(batch=2)
+    in_linears = SHAPE.parameters - 2 * 128256 * 4096
+    seconds = 2 * in_linears * (4.127 / 8 + 4) / 2039e9  # half a byte read, two written and read again, twice
+    assert dequantisation(SHAPE, nf4, one, GPU) == pytest.approx(seconds)
+    assert dequantisation(SHAPE, settings, one, GPU) == 0
+    times = [step_seconds(SHAPE, which, 2048, 64, one, GPU)[0] for which in (settings, nf4)]
+    assert times[1] - times[0] == pytest.approx(64 / 2 * seconds), "of each of 32 passes"
 
 
 def test_traffic_of_a_step(settings: Training) -> None:
-    full, total = settings.model_copy(update={"method": "full"}), parameters(SHAPE)
+    full, total = settings.model_copy(update={"method": "full"}), SHAPE.parameters
     base = on_cpu(batch=2).model_copy(update={"num_processes": 8})
 
     def traffic(zero: int, which: Training, **more: object) -> tuple[float, float]:
@@ -48,6 +62,8 @@ def test_arithmetic_is_shared(settings: Training) -> None:
         step_seconds(SHAPE, settings, 2048, 64, on_cpu(batch=2).model_copy(update={"num_processes": n, "zero": 2}), GPU)
         for n in (1, 8)
     )
-    assert one[0] == pytest.approx(64 * 2048 * flops_per_token(SHAPE, settings, 2048, False) / (312e12 * EFFICIENCY))
+    assert one[0] == pytest.approx(
+        64 * 2048 * flops_per_token(SHAPE, settings, 2048, on_cpu(batch=2)) / (312e12 * EFFICIENCY)
+    )
     assert one[0] == pytest.approx(8 * eight[0])
     assert one[1] == 0
