@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import chdir, redirect_stderr
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 
 from stages.generate import __main__ as generate
 from stages.predict import __main__ as predict
@@ -17,7 +16,7 @@ from stages.sampling.runner import Ask
 from stages.sampling.token_count import count_tokens
 from tools.study.stages import Plan
 from tools.study.study import Point
-from tools.study.worker import Worker, environment, lines, log
+from tools.study.worker import Worker, lines, log
 
 ASKING = ("generate", "predict-teacher")
 COUNTED = 1000  # prompts whose tokens are counted, for the mean of the others
@@ -37,27 +36,30 @@ class Asked:
 
 def asked(todo: list[Point], plans: dict[str, Plan], worker: Worker, ledger: Ledger) -> Asked:
     """Of all points together, each request once. It runs the stage `prompts`, which words what is asked."""
-    total, seen = Asked(), set[str]()
+    total, seen, worded = Asked(), set[str](), ""
     for point in todo:
-        keys = {plans[point.name].keys[stage] for stage in ASKING if stage in plans[point.name].keys}
-        if not keys <= seen:
-            seen |= keys
+        keys = plans[point.name].keys
+        asking = {keys[stage] for stage in ASKING if stage in keys}
+        if not asking <= seen:
+            seen |= asking
             worker.set_up(point, plans[point.name])
-            word(point, worker.folder)
+            if keys["prompts"] != worded:
+                word(point, worker)
+                worded = keys["prompts"]
             with chdir(worker.folder), redirect_stderr(io.StringIO()):
                 for model, limits, requests in streams():
                     add(total, model, limits, requests, ledger)
     return total
 
 
-def word(point: Point, folder: Path) -> None:
+def word(point: Point, worker: Worker) -> None:
     with log(point).open("wb") as file:
         command = ["dvc", "repro", "prompts"]
         done = subprocess.run(
-            command, cwd=folder, env=environment(), stdout=file, stderr=subprocess.STDOUT, check=False
+            command, cwd=worker.folder, env=worker.environment, stdout=file, stderr=subprocess.STDOUT, check=False
         )
     if done.returncode:
-        raise SystemExit("\n".join([f"{point.name}: prompts failed:", *lines(log(point))[-15:]]))
+        raise SystemExit("\n".join([f"{point.name}: what is asked could not be worded:", *lines(log(point))[-15:]]))
 
 
 def streams() -> Iterator[tuple[Model, Limits, Callable[[], Iterator[Request]]]]:
