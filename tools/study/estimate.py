@@ -9,10 +9,9 @@ from functools import partial
 
 from stages.generate import __main__ as generate
 from stages.predict import __main__ as predict
+from stages.sampling.estimate import estimate
 from stages.sampling.ledger.store import Ledger
-from stages.sampling.limits import Limits
 from stages.sampling.request import Model, Request
-from stages.sampling.runner import Ask
 from stages.sampling.token_count import count_tokens
 from tools.study.stages import Plan
 from tools.study.study import Point
@@ -47,8 +46,8 @@ def asked(todo: list[Point], plans: dict[str, Plan], worker: Worker, ledger: Led
                 word(point, worker)
                 worded = keys["prompts"]
             with chdir(worker.folder), redirect_stderr(io.StringIO()):
-                for model, limits, requests in streams():
-                    add(total, model, limits, requests, ledger)
+                for model, requests in streams():
+                    add(total, model, requests, ledger)
     return total
 
 
@@ -62,17 +61,17 @@ def word(point: Point, worker: Worker) -> None:
         raise SystemExit("\n".join([f"{point.name}: what is asked could not be worded:", *lines(log(point))[-15:]]))
 
 
-def streams() -> Iterator[tuple[Model, Limits, Callable[[], Iterator[Request]]]]:
+def streams() -> Iterator[tuple[Model, Callable[[], Iterator[Request]]]]:
     """What `generate` and `predict-teacher` would ask here."""
     training = generate.load()
     for number, model in enumerate(generate.to_models(training).values()):
-        yield model, training.sampling, partial(generate.to_requests, training, number)
+        yield model, partial(generate.to_requests, training, number)
     testing = predict.load("teacher")
-    yield predict.to_model("teacher", testing), testing.sampling, partial(predict.to_requests, testing)
+    yield predict.to_model("teacher", testing), partial(predict.to_requests, testing)
 
 
-def add(total: Asked, model: Model, limits: Limits, requests: Callable[[], Iterator[Request]], ledger: Ledger) -> None:
-    batch = Ask(model, limits, ledger).estimate(requests)
+def add(total: Asked, model: Model, requests: Callable[[], Iterator[Request]], ledger: Ledger) -> None:
+    batch = estimate(model, requests, ledger)
     texts: list[str] = []
     missing = completion_tokens = 0
     for key, request in zip(batch.keys, requests(), strict=True):
@@ -83,7 +82,7 @@ def add(total: Asked, model: Model, limits: Limits, requests: Callable[[], Itera
                 missing += 1
                 completion_tokens += request.max_tokens
                 if len(texts) < COUNTED:
-                    texts.append(" ".join(content for _, content in request.messages))
+                    texts.append("".join(content for _, content in request.messages))
     if missing:
         prompt_tokens = round(count_tokens(batch.model, texts)[0] * missing / len(texts))
         cost = batch.model.cost(prompt_tokens, completion_tokens)
