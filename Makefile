@@ -1,6 +1,8 @@
 # `make run` and `make test` are all a newcomer needs; both set up .venv from pinned versions first.
 VENV := .venv
 BIN := $(abspath $(VENV))/bin
+# one outside of .venv, which setting up takes away
+UV := $(shell command -v uv)
 BASE_PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3))
 # pip's local folders, where they are configured: uv does not read pip's configuration
 FIND_LINKS = $(or $(PIP_FIND_LINKS),$(shell $(BASE_PYTHON) -m pip config get global.find-links 2>/dev/null))
@@ -34,8 +36,8 @@ setup: $(VENV)/.installed
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(BASE_PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else "Potstill needs Python 3.11 to 3.13, got %d.%d; set BASE_PYTHON=/path/to/python3.11" % v)'
-	@if command -v uv >/dev/null && uv venv --quiet --clear --python $(BASE_PYTHON) $(VENV) && UV_FIND_LINKS="$(FIND_LINKS)" \
-		uv pip install --python $(BIN)/python $(TORCH_BACKEND) -e '.[dev]' -c constraints.txt; then :; \
+	@if [ -n "$(UV)" ] && $(UV) venv --quiet --clear --python $(BASE_PYTHON) $(VENV) && UV_FIND_LINKS="$(FIND_LINKS)" \
+		$(UV) pip install --python $(BIN)/python $(TORCH_BACKEND) -e '.[dev]' -c constraints.txt; then :; \
 	else \
 		$(BASE_PYTHON) -m venv --clear $(VENV) && $(BIN)/python -m pip install --quiet -e '.[dev]' -c constraints.txt; \
 	fi
