@@ -77,12 +77,12 @@ def with_closure(stage: re.Match[str]) -> str:
 
 
 def laid_out(deps: list[str]) -> str:
-    """A flow list with data, models and code each on lines of their own, below the first."""
+    """A flow list with data and code each on lines of their own."""
     texts = [f"'{dep}'" if "{" in dep else dep for dep in deps]
     indent = " " * len("    deps: [")
     lines = [
         fill(", ".join(group), WIDTH - 1, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
-        for _, group in groupby(texts, lambda text: text.strip("'").split("/")[0])
+        for _, group in groupby(texts, lambda text: text.startswith("stages/"))
     ]
     return "[" + ",\n".join(lines).strip() + "]"
 
