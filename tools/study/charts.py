@@ -5,18 +5,8 @@ from typing import Any, NamedTuple
 
 import vl_convert
 
-INK = "currentColor"  # of the page, light or dark
-# Okabe & Ito (2008): apart for the colour-blind too; yellow last, which is faint on white
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", INK, "#F0E442")
-SYMBOLS = {  # Vega's names of shapes, as paths in a square of 12 pixels
-    "circle": "M6 1.5a4.5 4.5 0 1 0 .01 0z",
-    "square": "M2 2h8v8h-8z",
-    "triangle-up": "M6 1.5l5 9h-10z",
-    "diamond": "M6 .5l4 5.5l-4 5.5l-4-5.5z",
-    "cross": "M4.3 1h3.4v3.3h3.3v3.4h-3.3v3.3h-3.4v-3.3h-3.3v-3.4h3.3z",
-    "triangle-down": "M6 10.5l5-9h-10z",
-}
-SHAPES = tuple(SYMBOLS)
+from tools.study.look import INK, SHAPES, Look
+
 WIDTH, STEP = 300, 19  # of a plot and of a line in it, in pixels
 MOST = 40  # arms of a plot with a line each
 SHADES = {"right": 0.1, "read": 0.1, "wrong": 0.35, "unreadable": 0.6, "cut off": 0.8, "unanswered": 1.0}  # of ink
@@ -36,29 +26,6 @@ CONFIG = {
     "header": {"labelColor": INK, "titleColor": INK},
     "text": {"color": INK, "fontSize": 11},
 }  # fmt: skip
-
-
-class Look(NamedTuple):
-    """Of every arm, in the order of the study's file."""
-
-    arms: list[str]
-
-    def colour(self, arm: str) -> str:
-        return COLOURS[self.arms.index(arm) % len(COLOURS)]
-
-    def shape(self, arm: str) -> str:
-        return SHAPES[self.arms.index(arm) // len(COLOURS) % len(SHAPES)]
-
-    def scales(self) -> dict[str, Any]:
-        """Of the channels colour and shape."""
-        return {
-            channel: {
-                "field": "arm",
-                "scale": {"domain": self.arms, "range": [of(arm) for arm in self.arms]},
-                "legend": None,
-            }
-            for channel, of in (("color", self.colour), ("shape", self.shape))
-        }
 
 
 def draw(spec: dict[str, Any]) -> str:
@@ -101,8 +68,10 @@ class Mark(NamedTuple):
 
 
 def forest(name: str, below: str, unit: str, lines: Sequence[Line], marks: Sequence[Mark], look: Look) -> str:
-    """Arms, best first, with intervals; small dots are seeds, lines down are models that learnt nothing here."""
-    lines = lines[:MOST]
+    """Arms, best first, with intervals; small strokes are seeds, lines down are models that learnt nothing here."""
+    if len(lines) > MOST:
+        below += f"; the first {MOST} of {len(lines)} arms"
+        lines = lines[:MOST]
     rows = [line._asdict() | {"seeds": None} for line in lines]
     seeds = [{"arm": line.arm, "value": value, "link": link} for line in lines for value, link in line.seeds]
     y = down("arm", [line.arm for line in lines])
@@ -236,6 +205,8 @@ def stacked(
     name: str, below: str, shares: Sequence[dict[str, Any]], arms: Sequence[str], outcomes: Sequence[str]
 ) -> str:
     """Shares of replies by outcome, a bar for each arm; in shades of ink, because colours are the arms'."""
+    if len(arms) > MOST:
+        below += f"; the first {MOST} of {len(arms)} arms"
     y = down("arm", arms[:MOST])
     x = across("share", "% of replies", stack="zero", scale={"domain": [0, 100]})
     shade = {
@@ -253,9 +224,3 @@ def stacked(
             "encoding": {"y": y, "x": x, "opacity": {**shade, "title": None}, "order": {"field": "rank"}},
         }
     )
-
-
-def symbol(look: Look, arm: str) -> str:
-    """The mark of an arm, for the page's text."""
-    path = f'<path d="{SYMBOLS[look.shape(arm)]}" fill="{look.colour(arm)}" stroke="{INK}" stroke-width=".5"/>'
-    return f'<svg class="symbol" width="12" height="12" viewBox="0 0 12 12" aria-hidden="true">{path}</svg>'

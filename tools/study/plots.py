@@ -7,6 +7,7 @@ from tools.study import charts
 from tools.study.answer import Bounds, Scope, forgotten
 from tools.study.cost import Priced
 from tools.study.grades import OUTCOMES
+from tools.study.look import Look
 from tools.study.scores import Dataset
 from tools.study.study import Study
 
@@ -16,7 +17,7 @@ def draw_all(
     datasets: Sequence[Dataset],
     found: Sequence[Scope],
     models: Mapping[str, Sequence[Priced]],
-    look: charts.Look,
+    look: Look,
     confidence: float,
 ) -> dict[str, list[str]]:
     """The plots of each section, as SVG; `models` by data set."""
@@ -48,7 +49,7 @@ def with_interval(confidence: float) -> str:
     return f"with {100 * confidence:g} % intervals"
 
 
-def arms(scope: Scope, datasets: Sequence[Dataset], compare: str, look: charts.Look, confidence: float) -> str:
+def arms(scope: Scope, datasets: Sequence[Dataset], compare: str, look: Look, confidence: float) -> str:
     among = [dataset for dataset in datasets if dataset.name in scope.datasets]
     one = among[0] if len(among) == 1 and scope.student in among[0].scores else None
     lines = [
@@ -90,7 +91,7 @@ def short(factor: str) -> str:
     return factor.rpartition(".")[2]
 
 
-def cost(dataset: Dataset, models: Sequence[Priced], look: charts.Look) -> str:
+def cost(dataset: Dataset, models: Sequence[Priced], look: Look) -> str:
     """Score against price, the models that were taught nothing beside the arms; the front is numbered."""
     students = list(dataset.scores)
 
@@ -123,7 +124,7 @@ def told_students(students: Sequence[str]) -> str:
     return f"filled: {students[0]}" + (f"; hollow: {others}" if others else "")
 
 
-def tokens(dataset: Dataset, models: Sequence[Priced], study: Study, look: charts.Look) -> str:
+def tokens(dataset: Dataset, models: Sequence[Priced], study: Study, look: Look) -> str:
     """Score against the teacher's tokens that are learnt; arms that differ in one number alone are joined."""
     students = list(dataset.scores)
     paths = curves({arm: study.arms[arm].factors for arm in dataset.experiments})
@@ -151,7 +152,7 @@ def is_number(name: str, factors: Mapping[str, Mapping[str, str]]) -> bool:
     return all(of_arm[name].replace(".", "", 1).isdecimal() for of_arm in factors.values() if name in of_arm)
 
 
-def forgetting(dataset: Dataset, student: str, look: charts.Look, confidence: float) -> str:
+def forgetting(dataset: Dataset, student: str, look: Look, confidence: float) -> str:
     lost = forgotten(dataset, student, confidence)
     lines = [charts.Line(arm, *in_percent(bounds), f"#arm-{arm}", []) for arm, bounds in lost.items()]
     below = f"accuracy on other tasks, base minus student, {with_interval(confidence)}"

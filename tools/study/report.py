@@ -6,10 +6,10 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from tools.study import charts
 from tools.study.answer import Scope, forgotten, scopes
 from tools.study.cost import priced
 from tools.study.grades import read_settings
+from tools.study.look import Look, symbol
 from tools.study.plots import draw_all
 from tools.study.rows import read_experiments
 from tools.study.scores import Dataset, mean_metric, read_dataset
@@ -41,7 +41,7 @@ def write_report(study: Study) -> None:
     confidence = read_settings(experiments[0].settings).evaluate.confidence
     arms = {point.arm: study.arms[point.arm] for point in every}
     found = scopes(datasets, {name: arm.factors for name, arm in arms.items()}, confidence)
-    look = charts.Look(list(arms))
+    look = Look(list(arms))
     models = {
         dataset.name: priced(dataset, [scope for scope in found if is_of(scope, dataset)], study.file.compare)
         for dataset in datasets
@@ -66,7 +66,7 @@ def write_report(study: Study) -> None:
         "failures": filter_failures(datasets),
         "questions": most_different(datasets),
         "plots": draw_all(study, datasets, found, models, look, confidence),
-        "symbols": {arm: charts.symbol(look, arm) for arm in arms},
+        "symbols": {arm: symbol(look, arm) for arm in arms},
     }
     folder = STUDIES / study.name
     folder.mkdir(exist_ok=True)

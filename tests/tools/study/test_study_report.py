@@ -102,17 +102,15 @@ def test_failures_are_counted_by_their_kind(made: Made) -> None:
 
 
 def test_questions_are_those_that_part_the_arms_with_their_replies(made: Made) -> None:
-    """Questions 26 to 33 are right for cot-reasoning in both seeds and for no other arm of either student."""
+    """From question 22 on plain-answer's 8b is wrong with both seeds; until 23 the other arms are right with both."""
     html, markdown = written(made)
-    assert row(markdown[markdown.index("differ most") :], "math", "8b")[2:] == [
-        "test-0026",
-        "plain-answer 0.0, cot-answer 0.0, cot-reasoning 100.0",
-    ]
+    first = row(markdown[markdown.index("differ most") :], "math", "8b")
+    assert first[2:] == ["test-0022", "plain-answer 0.0, cot-answer 100.0, cot-reasoning 100.0"]
     shown = html[html.index('id="question-1"') : html.index('id="question-2"')]
-    assert "What is 26 + 1?" in shown
-    assert "26 + 1 = 27. #### 27" in shown
-    assert "27 + 1 = 28. #### 28" in shown
-    assert "--model 8b --id test-0026" in shown
+    assert "What is 22 + 1?" in shown
+    assert shown.count("22 + 1 = 23. #### 23") == 2
+    assert shown.count("23 + 1 = 24. #### 24") == 1
+    assert "--model 8b --id test-0022" in shown
 
 
 class Links(HTMLParser):

@@ -1,5 +1,7 @@
 """Means, differences and intervals of a study, against other routes to them."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -37,7 +39,7 @@ def test_where_every_question_says_the_same_a_difference_is_welchs_test_of_the_s
     first, second = rng.normal(0.7, 0.05, 3), rng.normal(0.5, 0.01, 5)
     table = tabulate([np.repeat(first[:, None], 30, 1), np.repeat(second[:, None], 30, 1)])
     found = contrast(table, [1, -1])
-    welch = stats.ttest_ind(first, second, equal_var=False)
+    welch: Any = stats.ttest_ind(first, second, equal_var=False)
     assert float(found.freedom) == pytest.approx(welch.df)
     assert float(p_values(found)) == pytest.approx(welch.pvalue)
 
