@@ -31,7 +31,7 @@ class Task(NamedTuple):
 
 class Format(NamedTuple):
     to_record: Callable[[Task], Record]
-    from_record: Callable[[Record, set[str]], Iterator[Task]]  # of what is exported, and the lines of the rubric
+    from_record: Callable[[Record, list[str]], Iterator[Task]]  # of what is exported, and the lines of the rubric
     settings: Callable[[Shown], tuple[str, str]] | None  # the text of what the tool is set up by, and its suffix
 
 
@@ -66,13 +66,13 @@ def texts_of(step: Step, shown: Shown) -> dict[str, str]:
 
 def bring(shown: Shown, name: str, path: Path, grader: str) -> dict[str, list[Grade]]:
     """The grades in the file by grader: as called here, and numbered where several people graded."""
-    lines = {step.line for step in shown.steps}
+    lines = list(questions(shown))
     try:
         tasks = [task for record in read(path) for task in FORMATS[name].from_record(record, lines) if task.grades]
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise SystemExit(f"{path}: got a record that lacks or has wrong {error}, wanted those of {name}") from None
     if not tasks:
-        raise SystemExit(f"{path}: got no grade by {', '.join(sorted(lines))}, wanted some in the format {name}")
+        raise SystemExit(f"{path}: got no grade by {', '.join(lines)}, wanted some in the format {name}")
     people = sorted({task.by for task in tasks})
     called = {by: grader if len(people) == 1 else f"{grader}-{number}" for number, by in enumerate(people, start=1)}
     steps = {(step.item, step.line): step for step in shown.steps}
@@ -120,7 +120,7 @@ def to_flat(task: Task) -> Record:
     return {"item": task.item, **task.texts, **task.grades}
 
 
-def from_flat(record: Record, lines: set[str]) -> Iterator[Task]:
+def from_flat(record: Record, lines: list[str]) -> Iterator[Task]:
     """Label Studio's CSV and its JSON_MIN too, which call the grader and the seconds so."""
     grades = {line: str(record[line]) for line in lines if record.get(line)}
     seconds, by = record.get("lead_time") or 0, record.get("annotator") or ""
@@ -137,7 +137,7 @@ def to_label_studio(task: Task) -> Record:
     return {"data": {"item": task.item, **task.texts}, **made}
 
 
-def from_label_studio(record: Record, lines: set[str]) -> Iterator[Task]:
+def from_label_studio(record: Record, lines: list[str]) -> Iterator[Task]:
     for made in record.get("annotations", []):
         by = made.get("completed_by", "")
         if not made.get("was_cancelled"):
@@ -172,10 +172,10 @@ def to_argilla(task: Task) -> Record:
     return {"id": task.item, "fields": task.texts, "responses": responses}
 
 
-def from_argilla(record: Record, lines: set[str]) -> Iterator[Task]:
+def from_argilla(record: Record, lines: list[str]) -> Iterator[Task]:
     by_user: dict[str, dict[str, str]] = {}
-    for line in lines & set(record.get("responses") or {}):
-        for response in record["responses"][line]:
+    for line in lines:
+        for response in (record.get("responses") or {}).get(line, []):
             by_user.setdefault(str(response["user_id"]), {})[line] = str(response["value"])
     for user, grades in by_user.items():
         yield Task(str(record["id"]), {}, grades, 0.0, user)

@@ -27,7 +27,6 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-backgroun
 FLAGS += ["--disable-component-update", "--disable-sync"]
 PHONE = {"width": 390, "height": 844}
 PATH = "data/grades/laptop-summarization/anna.jsonl"
-MANY_WORDS = 30  # an article that fills more than a screen
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +40,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("pairs")
-    world.make(path, 110, MANY_WORDS)
+    world.make(path, 110)
     return path
 
 
@@ -85,7 +84,7 @@ def test_a_hundred_pairs_without_the_mouse(browser: Any, place: Path) -> None:
         for number in range(100):
             press(page, better(page), number + 1)
         took = time.monotonic() - began
-        assert "more prompts" in page.inner_text("header")
+        assert page.inner_text("header").startswith("anna: 100 graded. ")
     print(f"100 pairs by keyboard in {took:.1f} s")
     clicks = read_clicks(place / PATH)
     assert len(clicks) == len(standing(clicks)) == 100
@@ -108,7 +107,7 @@ def test_no_click_is_lost_where_the_server_is_killed(browser: Any, place: Path) 
             page.keyboard.press(better(page))
             os.kill(process.pid, signal.SIGKILL)
             process.wait()
-            page.wait_for_function("document.getElementById('said').textContent.match(/^Not saved|^Saved: \\d*[80] /)")
+            page.wait_for_timeout(200)
             page.keyboard.press(better(page))
             page.wait_for_selector("text=The server does not answer: start it again")
             kept = len(read_clicks(place / PATH))
@@ -150,8 +149,9 @@ def test_without_its_script_the_page_grades_too(browser: Any, place: Path) -> No
         page.wait_for_selector('main[data-grades="0"]')
 
 
-def test_a_phone_shows_the_buttons_and_needs_no_sideways_scrolling(browser: Any, place: Path) -> None:
-    with world.serving(place) as (_, address):
+def test_a_phone_shows_the_buttons_and_needs_no_sideways_scrolling(browser: Any, tmp_path: Path) -> None:
+    world.make(tmp_path, 3, words=30)
+    with world.serving(tmp_path) as (_, address):
         page = start(browser, address, viewport=PHONE, has_touch=True)
         assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
         assert page.evaluate("document.documentElement.scrollHeight") > PHONE["height"]
