@@ -67,17 +67,33 @@ def words_today(name: str, revision: str) -> bool:
     return any(CALL in text for text in texts(name, revision))
 
 
-def texts(name: str, revision: str) -> Iterator[str]:
-    """Of the files that may hold the template: those of the folder, or those of the hub that are to be had."""
-    # imported here, because it takes a second
+def texts(name: str, revision: str) -> list[str]:
+    """Of the files that may hold the template: those of the folder, or of the hub, from its cache if they are there."""
+    if Path(name).exists():
+        paths = [Path(name) / file for file in FILES]
+    else:
+        paths = cached(name, revision) or list(fetched(name, revision))
+    return [path.read_text(encoding="utf-8") for path in paths if path.exists()]
+
+
+def cached(name: str, revision: str) -> list[Path]:
+    from huggingface_hub import try_to_load_from_cache
+
+    try:
+        found = [try_to_load_from_cache(name, file, revision=revision) for file in FILES]
+    except ValueError:  # no hub id
+        return []
+    return [Path(path) for path in found if isinstance(path, str)]
+
+
+def fetched(name: str, revision: str) -> Iterator[Path]:
     from huggingface_hub import hf_hub_download  # pyright: ignore[reportUnknownVariableType]
+    from huggingface_hub.errors import LocalEntryNotFoundError
 
     for file in FILES:
-        path = Path(name) / file
-        if not Path(name).exists():
-            try:
-                path = Path(hf_hub_download(name, file, revision=revision))
-            except (OSError, ValueError):  # no such file, no access, no network; no hub id at all
-                continue
-        if path.exists():
-            yield path.read_text(encoding="utf-8")
+        try:
+            yield Path(hf_hub_download(name, file, revision=revision))
+        except LocalEntryNotFoundError:  # no network
+            return
+        except (OSError, ValueError):  # no such file, no access; no hub id
+            continue
