@@ -21,6 +21,8 @@ def sample(model: str, context: int) -> list[int] | None:
 
     lines = ROWS.read_text().splitlines()
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
     texts = [
         "".join(f"{turn['role']}\n\n{turn['content']}" for turn in [*row["prompt"], *row["completion"]])
         for row in map(json.loads, lines[:: max(1, len(lines) // NUM_READ)])

@@ -51,12 +51,12 @@ def test_the_table_tells_the_expected_time_where_rows_are_there(
 ) -> None:
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(lengths, "ROWS", tmp_path / "none")
-    named = ["8b", "--gpus", "1", "--gpu", "H100", "--profile", "laptop"]
+    named = ["8b", "--gpus", "1", "--gpu", "A100-80"]
     main(named)
     assert "expected of those" not in capsys.readouterr().out
     monkeypatch.setattr(lengths, "sample", lambda model, context: [context // 4])
     main(named)
     lines = capsys.readouterr().out.splitlines()
-    (line,) = (line for line in lines if line.startswith("ZeRO-0 + full  "))
+    (line,) = (line for line in lines if line.startswith("ZeRO-0 + LoRA  "))
     seconds, expected = map(float, line.split()[-4:-2])
-    assert seconds / expected == pytest.approx(4, rel=0.5), "a quarter of the tokens"
+    assert seconds / expected == pytest.approx(4, rel=0.15), "a quarter of the tokens, and less than one of attention"
