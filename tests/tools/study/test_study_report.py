@@ -149,7 +149,10 @@ def test_the_same_experiments_give_the_same_bytes(made: Made) -> None:
     assert not re.search(r"20\d\d-\d\d-\d\d|\d\d:\d\d:\d\d", "".join(before))
 
 
-def test_a_point_without_rows_is_named_and_the_rest_is_reported(made: Made, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_point_without_rows_is_named_and_the_rest_is_reported(
+    made: Made, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tools.study.charts.draw", lambda spec: "")  # drawing takes most of the time
     lost = next(point for point in made.points if point.arm == "cot-answer" and point.seed == 2)
     reference = git(made.folder, "for-each-ref", "--format=%(refname)", f"refs/exps/**/{lost.name}")
     revision = git(made.folder, "rev-parse", reference)
