@@ -6,18 +6,16 @@ from collections.abc import Callable, Iterator
 from contextlib import chdir, redirect_stderr
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 
 from stages.generate import __main__ as generate
 from stages.predict import __main__ as predict
+from stages.sampling.estimate import estimate
 from stages.sampling.ledger.store import Ledger
-from stages.sampling.limits import Limits
 from stages.sampling.request import Model, Request
-from stages.sampling.runner import Ask
 from stages.sampling.token_count import count_tokens
 from tools.study.stages import Plan
 from tools.study.study import Point
-from tools.study.worker import Worker, environment, lines, log
+from tools.study.worker import Worker, lines, log
 
 ASKING = ("generate", "predict-teacher")
 COUNTED = 1000  # prompts whose tokens are counted, for the mean of the others
@@ -37,40 +35,43 @@ class Asked:
 
 def asked(todo: list[Point], plans: dict[str, Plan], worker: Worker, ledger: Ledger) -> Asked:
     """Of all points together, each request once. It runs the stage `prompts`, which words what is asked."""
-    total, seen = Asked(), set[str]()
+    total, seen, worded = Asked(), set[str](), ""
     for point in todo:
-        keys = {plans[point.name].keys[stage] for stage in ASKING if stage in plans[point.name].keys}
-        if not keys <= seen:
-            seen |= keys
+        keys = plans[point.name].keys
+        asking = {keys[stage] for stage in ASKING if stage in keys}
+        if not asking <= seen:
+            seen |= asking
             worker.set_up(point, plans[point.name])
-            word(point, worker.folder)
+            if keys["prompts"] != worded:
+                word(point, worker)
+                worded = keys["prompts"]
             with chdir(worker.folder), redirect_stderr(io.StringIO()):
-                for model, limits, requests in streams():
-                    add(total, model, limits, requests, ledger)
+                for model, requests in streams():
+                    add(total, model, requests, ledger)
     return total
 
 
-def word(point: Point, folder: Path) -> None:
+def word(point: Point, worker: Worker) -> None:
     with log(point).open("wb") as file:
         command = ["dvc", "repro", "prompts"]
         done = subprocess.run(
-            command, cwd=folder, env=environment(), stdout=file, stderr=subprocess.STDOUT, check=False
+            command, cwd=worker.folder, env=worker.environment, stdout=file, stderr=subprocess.STDOUT, check=False
         )
     if done.returncode:
-        raise SystemExit("\n".join([f"{point.name}: prompts failed:", *lines(log(point))[-15:]]))
+        raise SystemExit("\n".join([f"{point.name}: what is asked could not be worded:", *lines(log(point))[-15:]]))
 
 
-def streams() -> Iterator[tuple[Model, Limits, Callable[[], Iterator[Request]]]]:
+def streams() -> Iterator[tuple[Model, Callable[[], Iterator[Request]]]]:
     """What `generate` and `predict-teacher` would ask here."""
     training = generate.load()
     for number, model in enumerate(generate.to_models(training).values()):
-        yield model, training.sampling, partial(generate.to_requests, training, number)
+        yield model, partial(generate.to_requests, training, number)
     testing = predict.load("teacher")
-    yield predict.to_model("teacher", testing), testing.sampling, partial(predict.to_requests, testing)
+    yield predict.to_model("teacher", testing), partial(predict.to_requests, testing)
 
 
-def add(total: Asked, model: Model, limits: Limits, requests: Callable[[], Iterator[Request]], ledger: Ledger) -> None:
-    batch = Ask(model, limits, ledger).estimate(requests)
+def add(total: Asked, model: Model, requests: Callable[[], Iterator[Request]], ledger: Ledger) -> None:
+    batch = estimate(model, requests, ledger)
     texts: list[str] = []
     missing = completion_tokens = 0
     for key, request in zip(batch.keys, requests(), strict=True):
@@ -81,7 +82,7 @@ def add(total: Asked, model: Model, limits: Limits, requests: Callable[[], Itera
                 missing += 1
                 completion_tokens += request.max_tokens
                 if len(texts) < COUNTED:
-                    texts.append(" ".join(content for _, content in request.messages))
+                    texts.append("".join(content for _, content in request.messages))
     if missing:
         prompt_tokens = round(count_tokens(batch.model, texts)[0] * missing / len(texts))
         cost = batch.model.cost(prompt_tokens, completion_tokens)

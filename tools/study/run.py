@@ -13,7 +13,7 @@ from tools.study.experiments import done
 from tools.study.progress import Progress, in_words
 from tools.study.stages import PARAMS, PIPELINE, Plan, git, plan, real
 from tools.study.study import STUDIES, Point, Study, points
-from tools.study.worker import HOME, Worker, hire, lines, log
+from tools.study.worker import HOME, Worker, hired, lines, log
 
 SECONDS = HOME / "seconds.jsonl"  # what points took on this machine
 POLL_SECONDS = 0.2
@@ -26,8 +26,7 @@ def run(study: Study, jobs: int, dry_run: bool) -> None:
     check_committed(plans)
     finished = done(plans)
     todo = [point for point in points(study) if point.name not in finished]
-    with alone():
-        workers = list(hire(jobs)) if todo else []
+    with alone(), hired(jobs if todo else 0) as workers:
         took = seconds_of(study)
         needed = asked(todo, plans, workers[0], Ledger(default_path())) if todo else Asked()
         print("\n".join(forecast(study, plans, todo, needed, took, jobs)), flush=True)

@@ -10,12 +10,14 @@ import shutil
 import subprocess
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Literal
 
+from dvc.repo.experiments.refs import ExpRefInfo
 from dvc.utils.hydra import apply_overrides
 
 from tools.recipe import written
@@ -31,6 +33,7 @@ STAGE_SAID = "Running stage '"
 class Worker:
     folder: Path
     baseline: str
+    environment: dict[str, str]
     point: Point | None = None
     steps: deque[list[str]] = field(default_factory=deque[list[str]])  # commands that are left of the point
     process: subprocess.Popen[bytes] | None = None
@@ -41,8 +44,8 @@ class Worker:
         self.point, self.started = point, time.monotonic()
         self.steps += [
             ["dvc", "repro"],
-            ["git", "add", "-A"],  # metrics that the commit did not have
-            ["dvc", "exp", "save", "--force", "-n", point.name, "-m", subject(point.name, plan.key)],
+            ["git", "add", "-A"],
+            ["git", "commit", "-q", "--allow-empty", "--no-verify", "-m", subject(point.name, plan.key)],
         ]
         log(point).unlink(missing_ok=True)
         self._next()
@@ -73,10 +76,14 @@ class Worker:
         return "done"
 
     def collect(self) -> None:
-        """The experiment into this checkout; one of an earlier run under the same name gives way."""
+        """The commit into this checkout as an experiment of DVC; an earlier one under the same name gives way.
+
+        `dvc exp save` would do the same with a second start of dvc, and commit a path of this machine with it
+        (.dvc/tmp/repro.dat).
+        """
         assert self.point is not None
-        ref = f"refs/exps/{self.baseline[:2]}/{self.baseline[2:]}/{self.point.name}"
-        git("fetch", "-q", "--no-write-fetch-head", str(self.folder), f"+{ref}:{ref}")
+        ref = ExpRefInfo(self.baseline, self.point.name)
+        git("fetch", "-q", "--no-write-fetch-head", str(self.folder), f"+HEAD:{ref}")
 
     def stage(self) -> str:
         """What it is at."""
@@ -90,30 +97,42 @@ class Worker:
             self.process = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", *self.steps.popleft()],  # it must not outlive the study
                 cwd=self.folder,
-                env=environment(),
+                env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,
             )
 
 
-def hire(count: int) -> Iterator[Worker]:
-    """New clones. What a killed run left is dropped, as it may hold half of anything; what it finished is in DVC's
+@contextmanager
+def hired(count: int) -> Generator[list[Worker]]:
+    """In new clones. What a killed run left is dropped, as it may hold half of anything; what it finished is in DVC's
     cache and in the ledger."""
-    HOME.mkdir(parents=True, exist_ok=True)
-    for left in HOME.glob("worker-*"):
-        shutil.rmtree(left, ignore_errors=True)
+    dismiss()
     baseline = git("rev-parse", "HEAD").strip()
-    for _ in range(count):
-        folder = Path(mkdtemp(prefix="worker-", dir=HOME)).absolute()
-        git("clone", "-q", "--no-checkout", ".", str(folder))
-        who = {name: git("config", "--default", "", name).strip() for name in ("user.name", "user.email")}
-        for name, value in who.items():
-            if value:
-                in_folder(folder, "git", "config", name, value)
-        in_folder(folder, "git", "checkout", "-q", "--detach", baseline)
-        share_cache(folder)
-        yield Worker(folder, baseline)
+    threads = str(max(1, len(os.sched_getaffinity(0)) // max(1, count)))  # more than there are cores only spin
+    # this checkout's ledger and checkpoints, as DVC's own experiments have it
+    environment = {"OMP_NUM_THREADS": threads, **os.environ, "DVC_ROOT": str(Path.cwd())}
+    try:
+        yield [Worker(clone(baseline), baseline, environment) for _ in range(count)]
+    finally:
+        dismiss()
+
+
+def dismiss() -> None:
+    for folder in HOME.glob("worker-*"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def clone(baseline: str) -> Path:
+    folder = Path(mkdtemp(prefix="worker-", dir=HOME)).absolute()
+    git("clone", "-q", "--no-checkout", ".", str(folder))
+    for name, otherwise in (("user.name", "study"), ("user.email", "study@localhost")):
+        in_folder(folder, "git", "config", name, git("config", "--default", otherwise, name).strip())
+    in_folder(folder, "git", "config", "commit.gpgsign", "false")
+    in_folder(folder, "git", "checkout", "-q", "--detach", baseline)
+    share_cache(folder)
+    return folder
 
 
 def share_cache(folder: Path) -> None:
@@ -126,16 +145,10 @@ def share_cache(folder: Path) -> None:
 
 
 def in_folder(folder: Path, *command: str) -> None:
-    subprocess.run(command, cwd=folder, env=environment(), check=True)
-
-
-def environment() -> dict[str, str]:
-    """With this checkout's ledger and checkpoints, as DVC's own experiments have it."""
-    return {**os.environ, "DVC_ROOT": str(Path.cwd())}
+    subprocess.run(command, cwd=folder, check=True)
 
 
 def log(point: Point) -> Path:
-    HOME.mkdir(parents=True, exist_ok=True)
     return HOME / f"{point.name}.log"
 
 

@@ -30,9 +30,11 @@ def rewrite(path: Path, old: str, new: str) -> None:
 
 
 def trees(project: Path) -> dict[str, str]:
-    """Experiment -> git's name for all that its commit holds."""
-    listed = run(project, "git", "for-each-ref", "--format=%(refname:lstrip=4) %(tree)", "refs/exps").stdout
-    return dict(line.split() for line in listed.splitlines() if line.startswith("tiny-"))
+    """Experiment of the last commit -> git's name for all that it holds."""
+    head = run(project, "git", "rev-parse", "HEAD").stdout.strip()
+    where = f"refs/exps/{head[:2]}/{head[2:]}"
+    listed = run(project, "git", "for-each-ref", "--format=%(refname:lstrip=4) %(tree)", where).stdout
+    return dict(line.split() for line in listed.splitlines())
 
 
 def ran(project: Path) -> Counter[str]:
@@ -56,10 +58,10 @@ def test_points_run_once_and_only_what_is_new_or_changed_runs_again(project: Pat
     assert "stages: at most 8, those that points share counted once; 12 if each point ran alone" in done.stdout
     assert ran(project) == {"prepare": 2, "train@small": 6}
     assert len(trees(project)) == 6
-    shown = run(project, "git", "show", "refs/exps/" + exps(project)["tiny-b-low-2"] + ":metrics.json").stdout
+    shown = run(project, "git", "show", f"{trees(project)['tiny-b-low-2']}:metrics.json").stdout
     assert shown == '{"score": %s}' % (len("22333" + " {'value': 1}") + 2 * 0.25)
     assert run(project, "git", "status", "--porcelain").stdout == ""
-    before = trees(project)
+    assert set(run(project, "dvc", "exp", "list", "--name-only").stdout.split()) == set(trees(project))
 
     done = run(project, *COMMAND)
     assert "6 points, 6 done, 0 to run" in done.stdout
@@ -71,13 +73,8 @@ def test_points_run_once_and_only_what_is_new_or_changed_runs_again(project: Pat
     assert ran(project).total() == 8
     assert run(project, *COMMAND).returncode == 0
     assert ran(project) == {"prepare": 2, "train@small": 11}
-    after = trees(project)
-    assert {name for name in before if after[name] != before[name]} == {"tiny-a-high-1", "tiny-a-high-2"}
-
-
-def exps(project: Path) -> dict[str, str]:
-    listed = run(project, "git", "for-each-ref", "--format=%(refname)", "refs/exps").stdout.split()
-    return {ref.split("/")[-1]: ref.removeprefix("refs/exps/") for ref in listed}
+    new = {*("tiny-a-low-3", "tiny-a-high-1", "tiny-a-high-2", "tiny-a-high-3", "tiny-b-low-3")}
+    assert set(trees(project)) == new
 
 
 def test_a_study_killed_twice_leaves_the_experiments_of_one_that_was_not(
