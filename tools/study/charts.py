@@ -212,7 +212,7 @@ def stacked(
     shade = {
         "field": "outcome",
         "sort": list(outcomes),
-        "scale": {"domain": list(outcomes), "range": [SHADES[o] for o in outcomes]},
+        "scale": {"type": "ordinal", "domain": list(outcomes), "range": [SHADES[o] for o in outcomes]},
     }
     return draw(
         {

@@ -4,6 +4,7 @@ checked out.
 The lock of `evaluate` names, by digest, what it read, and the parameters by which it graded.
 """
 
+import hashlib
 import json
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
@@ -25,10 +26,12 @@ BY_HEAD = "  evaluate:\n"  # of the lock's block; the whole file takes longer to
 
 
 class Experiment(NamedTuple):
-    """`read` is what `evaluate` read: a path of the project, and where it lies in the cache."""
+    """`lock` are the first digits of the SHA-256 of dvc.lock: those of a commit differ from run to run. `read` is what
+    `evaluate` read: a path of the project, and where it lies in the cache."""
 
     point: Point
     revision: str
+    lock: str
     read: dict[str, Path]
     settings: str  # of grading, as JSON: equal for most experiments
     metrics: dict[str, Any]
@@ -68,7 +71,8 @@ def read_one(
     if "" not in others:
         return Missing(point.name, f"it was run with {others[0]}")
     revision = candidates[others.index("")]
-    block = block_of((blob(f"{revision}:dvc.lock") or b"").decode())
+    lock = blob(f"{revision}:dvc.lock") or b""
+    block = block_of(lock.decode())
     metrics = {name: json.loads(blob(f"{revision}:metrics/{name}.json") or b"null") for name in METRICS}
     if block is None or None in metrics.values():
         return Missing(point.name, f"commit {revision[:7]} has no results of evaluate")
@@ -76,7 +80,8 @@ def read_one(
     for path, place in read.items():
         if not place.exists():
             return Missing(point.name, f"{path} is not in DVC's cache; `dvc fetch` or `dvc exp pull` brings it")
-    return Experiment(point, revision, read, to_settings(block["params"]["params.yaml"]).model_dump_json(), metrics)
+    settings = to_settings(block["params"]["params.yaml"]).model_dump_json()
+    return Experiment(point, revision, hashlib.sha256(lock).hexdigest()[:8], read, settings, metrics)
 
 
 def differing(point: Point, params: bytes | None) -> str:

@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
+from contextlib import chdir
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ from ruamel.yaml import YAML
 from stages.rows.prompt import Message, Prompt, write_prompts
 from stages.rows.row import schema
 from tests.architecture.closure import ROOT
-from tools.study.study import Point, points, read_study
+from tools.study.study import Point, Study, points, read_study
 
 STUDENTS = ("8b", "70b")
 LOCKED = {
@@ -69,9 +70,7 @@ def make_project(
     return Made(folder, every)
 
 
-def read_study_in(folder: Path) -> Any:
-    from contextlib import chdir
-
+def read_study_in(folder: Path) -> Study:
     with chdir(folder):
         return read_study("made")
 
