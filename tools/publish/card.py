@@ -160,16 +160,16 @@ def training(student: str, params: dict[str, Any], settings: dict[str, Any]) -> 
 
 def limits(student: str, arms: list[dict[str, Any]], dataset: Dataset) -> list[str]:
     """Sentences, from what was measured and what was not."""
-    plain = next(arm for arm in arms if arm["model"] == student and arm["style"] == "plain")
-    worse = [arm for arm in arms if arm["model"] == student and arm["interval"][1] < plain["interval"][0]]
+    mine = {arm["style"]: arm for arm in arms if arm["model"] == student}
     leaks = read("filter")["filter"].get("leaks")
-    found = ["Measured is the one task above, in the words of its data set, and what the table of forgetting names. "
-             "Nothing else was: no safety, no bias, no other language."]  # fmt: skip
-    found += [
-        f"Asked in the style {arm['style']} it does worse than plainly: {100 * arm['value']:.1f} against "
-        f"{100 * plain['value']:.1f} %."
-        for arm in worse
+    found = [
+        "Measured is the one task above, in the words of its data set, and what the table of forgetting names. Nothing "
+        "else was: not safety, not bias, no other language."
     ]
+    for style, arm in mine.items():
+        if "plain" in mine and arm["interval"][1] < mine["plain"]["interval"][0]:
+            values = f"{100 * arm['value']:.1f} against {100 * mine['plain']['value']:.1f} %"
+            found.append(f"Asked in the style {style} it does worse than plainly: {values}.")
     if leaks is None:
         found.append("Whether training rows hold text of the test questions was not looked for.")
     elif leaks["passed"]:

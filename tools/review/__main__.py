@@ -35,7 +35,7 @@ def main() -> None:
     after = Evaluated(read("evaluate"), read("values"))
     alpha = 1 - after.report["arms"][0]["confidence"]
     moved = chance.compare(before, after, named) if before.report["arms"] else []
-    found = regressions.found(named, dict(metrics), moved, alpha)
+    found = regressions.found(named, dict(metrics), set(chance.scores(after.report)), moved, alpha)
     was, now = ({name: row.get(side) for name, row in metrics} for side in ("old", "new"))
     changed = [comment.metric_row(name, row) for name, row in metrics if row.get("old") != row.get("new")]
     sections = [

@@ -38,8 +38,11 @@ def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def found(named: list[str], metrics: dict[str, dict[str, Any]], moved: list[Moved], alpha: float) -> list[str]:
-    """A sentence for each that dropped: a score beyond chance, any other metric at all."""
+def found(
+    named: list[str], metrics: dict[str, dict[str, Any]], scores: set[str], moved: list[Moved], alpha: float
+) -> list[str]:
+    """A sentence for each that dropped: a score beyond chance, any other metric at all. `scores` that have not `moved`
+    are of another task, and compare with nothing."""
     tested = {score.name: score for score in moved}
     sentences = []
     for name in named:
@@ -48,8 +51,8 @@ def found(named: list[str], metrics: dict[str, dict[str, Any]], moved: list[Move
             continue
         if new is None:
             sentences.append(f"{name} was {old:,} and is no more")
-        elif new < old and name not in tested:
+        elif new < old and name not in scores:
             sentences.append(f"{name} fell from {old:,} to {new:,}")
-        elif new < old and tested[name].p <= alpha:
+        elif new < old and name in tested and tested[name].p <= alpha:
             sentences.append(f"{name} fell from {old:,} to {new:,} (p = {tested[name].p:.2g})")
     return sentences
