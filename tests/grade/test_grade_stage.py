@@ -114,6 +114,7 @@ def test_a_reply_that_cannot_be_read_loses_and_two_that_are_the_same_tie_without
     grades = read_judged(folder / GRADES, GRADE_COLUMNS).filter(arm="base-8b plain", line="helpful")
     assert grades["status"].to_list() == ["graded", "forfeit", "graded"]
     assert grades["grade"][1] == 1
+    assert told(folder)["judge"]["prompt_tokens"] == 40 * len(asked), "what two arms said alike is paid for once"
     # 6 of the 7 readable replies, as two are the same; of pairs the first two against the teacher in both orders
     assert len(asked) == 6 + 2 * 2
 
