@@ -9,7 +9,7 @@ from typing import Any
 
 from stages.grade.cases import Pair, Single, read_cases
 from stages.grade.params import Params, load, relatives, to_judge
-from stages.grade.wording import grades_in, read_verdict, score_in, to_request
+from stages.grade.wording import grades_in, read_verdict, score_in, shown, to_request
 from stages.rows.judged import (
     ENTAILMENT,
     ENTAILMENT_COLUMNS,
@@ -81,10 +81,12 @@ def judge(
         ask.estimate(requests)
         return {}
     replies, counts = ask.replies(requests), Counter[str]()
-    tokens = [0, 0]
+    tokens, paid = [0, 0], set[int]()
     for case in cases:
         reply = None if settled(case) else next(replies)
-        if reply:
+        # arms that give the same reply share a request, which is paid for once
+        if reply and (asked := hash(shown(case))) not in paid:
+            paid.add(asked)
             tokens = [tokens[0] + reply.prompt_tokens, tokens[1] + reply.completion_tokens]
         said = {"judge": name, "id": case.prompt.id}
         rows = of_single(case, reply, rubric) if isinstance(case, Single) else [of_pair(case, reply, related)]

@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from stages.models.local import digest
 from tests.architecture.closure import ROOT
 from tests.settings import set_dataset
-from tests.smoke.conftest import NUM_RETENTION, NUM_TEST, NUM_TRAIN, SECRETS, run
+from tests.smoke.conftest import NUM_RETENTION, NUM_TEST, NUM_TRAIN, SECRETS, Serve, run
 
 TRAINING = {"train-8b", "train-70b"}
 ROWS = "data/filtered/rows.parquet"
@@ -136,17 +136,19 @@ def test_a_scorer_runs_evaluate_alone(restored: Path) -> None:
 
 
 @pytest.mark.slow
-def test_another_judge_runs_grade_and_evaluate_alone(restored: Path) -> None:
+def test_a_judge_runs_grade_and_evaluate_alone_and_asks_no_teacher(restored: Path, serve: Serve) -> None:
+    role = "{engine: openai, model: a/judge, revision: '1', precision: auto, prompt_price: 1.0, completion_price: 1.0}"
+    set_params(restored, f"+profiles.laptop.roles.judge={role}", "grade.how=pairs")
+    assert not repro(restored) & {*TRAINING, *STUDENTS}, "any stage that asks may name the role"
     before = num_asked(restored, "data/laptop/models/teacher")
-    set_params(restored, "grade.by=base-8b", "grade.num_prompts=2", "grade.max_tokens=16")
-    done = run(restored, "dvc", "repro")
+    set_params(restored, "grade.by=judge", "grade.num_prompts=3")
+    served = serve("--says", '{"reasoning": "So it is.", "better": "A"}')
+    done = run(restored, "env", f"OPENAI_BASE_URL={served.address}", "dvc", "repro")
     assert done.returncode == 0, done.stdout + done.stderr
     assert set(re.findall(r"^Running stage '(.+)':$", done.stdout, re.MULTILINE)) == {"grade", "evaluate"}
     assert num_asked(restored, "data/laptop/models/teacher") == before
-    told = json.loads((restored / "metrics/grade.json").read_text())["grade"]["base-8b"]
-    assert told["unreadable"] > 0, "so small a model writes no JSON, and nothing is guessed"
     (judge,) = json.loads((restored / "metrics/evaluate.json").read_text())["judges"]
-    assert judge["unreadable"] == 1.0
+    assert judge["flips"]["value"] == judge["for_first"]["value"] == 1.0, "it always says A"
 
 
 @pytest.mark.slow

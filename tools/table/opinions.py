@@ -47,7 +47,7 @@ def tables_of_opinions(report: dict[str, Any]) -> list[Table]:
         ),
         Table(
             "Ranking",
-            ("by the line", "as", "sees it", "because"),
+            ("line", "ranked by", "ranking", "because"),
             [(row["line"], row["by"], row["arms"] or "none", row["why"]) for row in report.get("ranking", [])],
         ),
     ]  # fmt: skip
