@@ -11,7 +11,7 @@ from stages.evaluate.side_by_side import contradictions, table, values_of, wins_
 from stages.evaluate.trust import report_trust
 from stages.evaluate.verdicts import of_judges, of_people
 from stages.rows.grades import of_these_replies, read_graders, weights
-from stages.rows.judged import GRADE_COLUMNS, GRADES, PAIR_COLUMNS, PAIRS, read_judged
+from stages.rows.judged import ENTAILMENT, ENTAILMENT_COLUMNS, GRADE_COLUMNS, GRADES, PAIR_COLUMNS, PAIRS, read_judged
 from stages.rows.prompt import Prompt
 from stages.rubrics.rubric import read_rubric
 
@@ -20,6 +20,7 @@ def opinions(
     arms: list[Arm], predictions: Mapping[str, list[Prediction]], prompts: list[Prompt], params: Params
 ) -> dict[str, list[Any]]:
     """All of it lists, which `dvc metrics show` leaves out. Empty ones where nobody said anything."""
+    entailed = read_judged(ENTAILMENT, ENTAILMENT_COLUMNS)
     grades, compared = read_judged(GRADES, GRADE_COLUMNS), both_orders(read_judged(PAIRS, PAIR_COLUMNS))
     texts = {
         f"{model} {style}": {row.id: row.text for row in rows if row.style == style}
@@ -36,7 +37,7 @@ def opinions(
     if judges or len(by_people):
         ranks = read_rubric(prompts[0].task).ranks
         report |= report_trust(by_judges, by_people, weigh, ranks, params.evaluate)
-    values = values_of(arms, [prompt.id for prompt in prompts], by_judges, by_people, ranks)
+    values = values_of(arms, [prompt.id for prompt in prompts], entailed, by_judges, by_people, ranks)
     return report | {
         "measures": table(values, weigh),
         "contradictions": contradictions(values, weigh, two_by_two, params.evaluate),

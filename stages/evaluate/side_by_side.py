@@ -18,12 +18,16 @@ NUM_SHOWN = 5  # prompts of a contradiction
 Values = dict[str, dict[str, dict[str, float]]]  # by arm, measure and id of the prompt
 
 
-def values_of(arms: list[Arm], ids: list[str], judges: pl.DataFrame, people: pl.DataFrame, ranks: str) -> Values:
+def values_of(
+    arms: list[Arm], ids: list[str], entailed: pl.DataFrame, judges: pl.DataFrame, people: pl.DataFrame, ranks: str
+) -> Values:
     """Judges stand under their names, people together, both by the line of the rubric that ranks."""
     found: Values = {}
     for arm in arms:
         rows = list(zip(ids, arm.measured.rows, strict=True))
         found[arm.name] = {name: {id: row[name] for id, row in rows if name in row} for name in (*GOOD, "words")}
+        entailment = entailed.drop_nulls().filter(arm=arm.name)
+        found[arm.name]["entailment"] = dict(entailment.select("id", "entailment").iter_rows())
         for by, said in judges.filter(line=ranks, first=arm.name).group_by("by", maintain_order=True):
             found[arm.name][str(by[0])] = dict(said.select("id", "value").iter_rows())
         of_people = people.filter(line=ranks, first=arm.name).group_by("id", maintain_order=True)

@@ -44,13 +44,16 @@ def who_ranks(agreed: list[dict[str, Any]], judges: list[str], ranks: str, param
         if row.get(judge, {}).get("trusted"):
             return judge, f"its kappa with people is at least {params.min_kappa:g}, surely"
     told = [
-        f"the kappa of {judge} with people may be as low as {low:.2f}, wanted {params.min_kappa:g} "
+        f"the kappa of {judge} with people {how_low(row[judge]['kappa']['interval'])}, wanted {params.min_kappa:g} "
         f"(evaluate.min_kappa in params.yaml)"
         for judge in judges
         if judge in row
-        for low in [(row[judge]["kappa"]["interval"] or [float("nan")])[0]]
     ]
     return "people", "; ".join(told) or "no judge graded it"
+
+
+def how_low(interval: list[float] | None) -> str:
+    return "has no meaning, as all are alike" if interval is None else f"may be as low as {interval[0]:.2f}"
 
 
 def standing(

@@ -10,7 +10,15 @@ from typing import Any
 from stages.grade.cases import Pair, Single, read_cases
 from stages.grade.params import Params, load, relatives, to_judge
 from stages.grade.wording import grades_in, read_verdict, score_in, to_request
-from stages.rows.judged import GRADE_COLUMNS, GRADES, PAIR_COLUMNS, PAIRS, write_judged
+from stages.rows.judged import (
+    ENTAILMENT,
+    ENTAILMENT_COLUMNS,
+    GRADE_COLUMNS,
+    GRADES,
+    PAIR_COLUMNS,
+    PAIRS,
+    write_judged,
+)
 from stages.rubrics.rubric import Rubric, read_rubric
 from stages.sampling.process_group import die_with_parent
 from stages.sampling.request import Reply, Request
@@ -23,20 +31,36 @@ Row = dict[str, Any]
 def main(dry_run: bool) -> None:
     die_with_parent()
     params = load()
-    singles, pairs = read_cases(params) if params.judges else ([], [])
-    cases = [*singles, *pairs]
-    if params.judges and not cases:
+    singles, pairs = read_cases(params) if params.judges or params.nli else ([], [])
+    if (params.judges or params.nli) and not singles:
         raise SystemExit(f"grade: data/prompts/{params.split}.jsonl: got no questions, wanted some to judge replies to")
+    how = params.grade.how
+    cases = [*(singles if "rubric" in how else []), *(pairs if "pairs" in how else [])]
     grades: list[Row] = []
     compared: list[Row] = []
-    told: Row = {"prompts": len({case.prompt.id for case in cases})}
+    told: Row = {"prompts": len({single.prompt.id for single in singles})}
     for name in params.judges:
         told[name] = judge(name, cases, params, dry_run, grades, compared)
     if not dry_run:
         write_judged(GRADES, grades, GRADE_COLUMNS)
         write_judged(PAIRS, compared, PAIR_COLUMNS)
+        write_judged(ENTAILMENT, entailed(singles, params), ENTAILMENT_COLUMNS)
         METRICS.parent.mkdir(exist_ok=True)
         METRICS.write_text(json.dumps({"grade": told}, indent=2) + "\n")
+
+
+def entailed(singles: list[Single], params: Params) -> list[Row]:
+    """Of summaries, where the profile has a classifier."""
+    if not params.nli or singles[0].prompt.task != "summarization":
+        return []
+    # imported here, because it is off by default, and a run without it should not wait for it
+    from stages.grade.entailment import entailments
+
+    found = entailments(singles, to_judge(params.nli))
+    return [
+        {"id": single.prompt.id, "arm": single.arm, "entailment": value}
+        for single, value in zip(singles, found, strict=True)
+    ]
 
 
 def judge(

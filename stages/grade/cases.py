@@ -42,8 +42,7 @@ def read_cases(params: Params) -> tuple[list[Single], list[Pair]]:
         for prompt in prompts
         for shown_first in (True, False)
     ]
-    how = params.grade.how
-    return singles if "rubric" in how else [], pairs if "pairs" in how else []
+    return singles, pairs
 
 
 def chosen(prompts: list[Prompt], number: int) -> list[Prompt]:

@@ -36,6 +36,7 @@ class Params(Section):
     bare_number: bool
     students: list[str]
     judges: dict[str, Role]  # by the role's name
+    nli: Role | None  # the role of that name, a classifier; None where the profile has none
     models: dict[str, str]  # the name of the model behind the teacher, each base and each student
 
 
@@ -60,6 +61,7 @@ def load() -> Params:
         "bare_number": document["read"]["bare_number"],
         "students": students,
         "judges": {role: to_role(profile, known[role], name) for role in judges},
+        "nli": to_role(profile, known["nli"], name) if "nli" in known else None,
         "models": named | {student: named[f"base-{student}"] for student in students},
     }
     params = params_yaml.validated(Params, bound, {})
@@ -67,6 +69,11 @@ def load() -> Params:
     if wrong:
         raise SystemExit(
             f"params.yaml: grade.how: got {wrong[0]!r}, wanted rubric, pairs, or both with a space between"
+        )
+    if params.nli and params.nli.engine != "transformers":
+        raise SystemExit(
+            f"params.yaml: profiles.{name}.roles.nli.engine: got {params.nli.engine}, wanted transformers, which "
+            f"loads a classifier"
         )
     return params
 

@@ -8,6 +8,7 @@ import polars as pl
 
 GRADES = Path("data/judged/grades.parquet")
 PAIRS = Path("data/judged/pairs.parquet")
+ENTAILMENT = Path("data/judged/entailment.parquet")
 SAID = {
     "judge": pl.String,  # a role of the profile
     "id": pl.String,  # of the prompt
@@ -30,6 +31,12 @@ PAIR_COLUMNS: dict[str, Any] = SAID | {
     "words_first": pl.Int64,
     "words_second": pl.Int64,
     "own": pl.String,  # first or second: the one of the two that is of the judge's family; null: neither or both
+}
+
+ENTAILMENT_COLUMNS: dict[str, Any] = {
+    "id": pl.String,
+    "arm": pl.String,
+    "entailment": pl.Float64,  # of a summary by its article, 0 to 1; null where the summary cannot be read
 }
 
 

@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 from stages.evaluate import params as evaluate
 from stages.filter import params as filter
 from stages.generate import params as generate
+from stages.grade import params as grade
 from stages.models.local import digest
 from stages.predict import params as predict
 from stages.prompts import params as prompts
@@ -61,6 +62,7 @@ def test_every_profile_and_data_set_loads_in_every_stage(
     assert filter.load().answer_format == PARAMS["profiles"][profile]["prompts"]["answer_format"]
     assert train.load("70b").base.model == PARAMS["profiles"][profile]["student-70b"]["base"]["model"]
     assert predict.load("8b").model.model == PARAMS["profiles"][profile]["student-8b"]["base"]["model"]
+    assert grade.load().judges == {}
     assert evaluate.load().split == "test"
 
 
@@ -113,7 +115,7 @@ def test_a_wrong_value_is_named_with_its_place(
         load()
 
 
-STAGES = "dataset, evaluate, filter, generate, logits, merge, objectives, predict, profile, profiles, prompts, read, "
+STAGES = "dataset, evaluate, filter, generate, grade, logits, merge, objectives, predict, profile, profiles, prompts, read, "
 OF_PROFILE = "max_tokens, prompts, roles, student-70b, student-8b, teacher"
 
 
@@ -134,9 +136,10 @@ OF_PROFILE = "max_tokens, prompts, roles, student-70b, student-8b, teacher"
         lambda: score.load("judge", judge.Settings),
         lambda: train.load("8b"),
         lambda: predict.load("8b"),
+        grade.load,
         evaluate.load,
     ],
-    ids=["prompts", "generate", "filter", "score", "train", "predict", "evaluate"],
+    ids=["prompts", "generate", "filter", "score", "train", "predict", "grade", "evaluate"],
 )
 def test_a_key_that_nothing_reads_is_named_by_every_stage_that_reads_a_profile(
     override: str, place: str, known: str, load: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -15,7 +15,13 @@ from stages.rows.prompt import Message, Prompt
 MESSAGES = {"plain": [Message(role="user", content="12 + 7?")], "cot": [Message(role="user", content="12 + 7?")]}
 PROMPT = Prompt(id="p1", task="math", reference="19", solution="", choices=[], messages=MESSAGES, schemas={})
 EVALUATE = Evaluate(
-    entities="rule", length_tolerance=0.25, max_forgetting=0.05, min_kappa=0.4, confidence=0.95, num_resamples=1000, seed=0
+    entities="rule",
+    length_tolerance=0.25,
+    max_forgetting=0.05,
+    min_kappa=0.4,
+    confidence=0.95,
+    num_resamples=1000,
+    seed=0,
 )
 PRICES = {
     "teacher": Prices(prompt=1.0, completion=2.0),

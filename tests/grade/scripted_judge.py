@@ -6,6 +6,7 @@ log-odds of the difference in quality, plus what it leans. It draws by the messa
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,8 +56,6 @@ def read(text: str) -> Shown:
 
 def chance(judge: Judge, shown_first: Shown, shown_second: Shown) -> float:
     """That the one that is shown first is preferred, where it is no tie."""
-    import math
-
     own = (shown_first.by == judge.model) - (shown_second.by == judge.model)
     longer = math.tanh((shown_first.words - shown_second.words) / SPREAD)
     odds = shown_first.quality - shown_second.quality + judge.first + judge.length * longer + judge.own * own
@@ -112,9 +111,15 @@ def make(folder: Path, num_prompts: int, *overrides: str, judges: tuple[str, ...
     role = "{engine: openai, model: org/%s, revision: '1', precision: auto, prompt_price: 1.0, completion_price: 2.0}"
     roles = [f"+profiles.laptop.roles.{name}={role % name}" for name in judges]
     copy_settings(
-        folder, "students=[8b]", "dataset=laptop-conversation", "grade.num_prompts=0", f"grade.by={' '.join(judges)}",
-        *roles, *overrides,
-    )  # fmt: skip
+        folder,
+        "students=[8b]",
+        "dataset=laptop-conversation",
+        "sampling.max_concurrency=8",  # a server of threads lets more wait
+        "grade.num_prompts=0",
+        f"grade.by={' '.join(judges)}",
+        *roles,
+        *overrides,
+    )
     messages = {"plain": [Message("system", "Reply."), Message("user", "Hello?")]}
     prompts = [Prompt(f"p{i}", "conversation", "", "", [], _numbered(messages, i), {}) for i in range(num_prompts)]
     write_prompts(folder / "data/prompts/test.jsonl", prompts)

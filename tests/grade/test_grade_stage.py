@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 import pytest
 
-from stages.rows.judged import GRADE_COLUMNS, GRADES, PAIR_COLUMNS, PAIRS, read_judged
+from stages.rows.judged import ENTAILMENT, ENTAILMENT_COLUMNS, GRADE_COLUMNS, GRADES, PAIR_COLUMNS, PAIRS, read_judged
 from tests.architecture.closure import ROOT
 from tests.grade.scripted_judge import LINES, Judge, make, reply_of, serving, write_replies
 from tests.here import run_here
@@ -45,6 +45,7 @@ def test_where_it_is_off_nobody_is_asked_and_nothing_heavy_is_imported(tmp_path:
     assert (done.returncode, done.stdout) == (0, "set()\n"), done.stderr
     assert told(folder) == {"prompts": 0}
     assert len(read_judged(folder / GRADES, GRADE_COLUMNS)) == len(read_judged(folder / PAIRS, PAIR_COLUMNS)) == 0
+    assert len(read_judged(folder / ENTAILMENT, ENTAILMENT_COLUMNS)) == 0
     assert not (folder / ".potstill").exists()
 
 
@@ -159,6 +160,8 @@ BAD = {
     "grade.how=single": "params.yaml: grade.how: got 'single', wanted rubric, pairs, or both",
     "grade.num_prompts=-1": "params.yaml: grade.num_prompts: Input should be greater than or equal to 0, got -1",
     "+grade.model=x": "params.yaml: grade.model: Extra inputs are not permitted, got 'x'",
+    "+profiles.laptop.roles.nli={engine: openai, model: a/b, revision: '1', precision: auto, prompt_price: null, "
+    "completion_price: null}": "params.yaml: profiles.laptop.roles.nli.engine: got openai, wanted transformers, which",
     "profiles.laptop.roles.judge.engine=vlm": "params.yaml: profiles.laptop.roles.judge.engine: Input should be",
 }  # fmt: skip
 

@@ -107,7 +107,7 @@ class Server:
 
 def completion(asked: dict[str, Any], ending: str, options: argparse.Namespace) -> dict[str, Any]:
     question = asked["messages"][-1]["content"]
-    whole = (
+    whole = options.says or (
         reply_held_to(asked["response_format"]["json_schema"]["schema"], 1) if options.grammar else f"{question} #### 1"
     )
     text = {"stop": whole, "length": question[:5], "content_filter": ""}[ending]
@@ -136,6 +136,7 @@ def main() -> None:
     parser.add_argument("--status", type=int, default=200)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--grammar", action="store_true", help="hold replies to the schema that is sent, as it is sent")
+    parser.add_argument("--says", help="what every whole reply is")
     parser.add_argument("--reasoning", action="store_true", help="hand the reasoning over apart")
     parser.add_argument("--vanish-after", type=int, help="answers after which the model is not known any more")
     options = parser.parse_args()

@@ -13,13 +13,13 @@ from ruamel.yaml import YAML
 from stages.models.local import digest
 from tests.architecture.closure import ROOT
 from tests.settings import set_dataset
-from tests.smoke.conftest import NUM_RETENTION, NUM_TEST, NUM_TRAIN, SECRETS, run
+from tests.smoke.conftest import NUM_RETENTION, NUM_TEST, NUM_TRAIN, SECRETS, Serve, run
 
 TRAINING = {"train-8b", "train-70b"}
 ROWS = "data/filtered/rows.parquet"
 VECTORS = "data/scores/embeddings.npy"
 STUDENTS = {"predict@8b", "predict@70b"}
-ASKING = {"generate", "logits", "predict-teacher", "predict-base@8b", "predict-base@70b", *STUDENTS}
+ASKING = {"generate", "logits", "grade", "predict-teacher", "predict-base@8b", "predict-base@70b", *STUDENTS}
 PIPELINE = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
 ALL = {"prompts", "merge", "filter", "select", "evaluate", *ASKING, *TRAINING}
 
@@ -115,7 +115,7 @@ def test_tidying_a_prompt_file_runs_prompts_alone(restored: Path) -> None:
 @pytest.mark.slow
 def test_tidying_an_answer_parser_runs_filter_select_and_evaluate(restored: Path) -> None:
     edit(restored, "stages/tasks/answers/math.py")
-    assert repro(restored) == {"filter", "select", "evaluate"}
+    assert repro(restored) == {"filter", "select", "grade", "evaluate"}
 
 
 @pytest.mark.slow
@@ -135,11 +135,27 @@ def test_a_scorer_runs_evaluate_alone(restored: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_judge_runs_grade_and_evaluate_alone_and_asks_no_teacher(restored: Path, serve: Serve) -> None:
+    role = "{engine: openai, model: a/judge, revision: '1', precision: auto, prompt_price: 1.0, completion_price: 1.0}"
+    set_params(restored, f"+profiles.laptop.roles.judge={role}", "grade.how=pairs")
+    assert not repro(restored) & {*TRAINING, *STUDENTS}, "any stage that asks may name the role"
+    before = num_asked(restored, "data/laptop/models/teacher")
+    set_params(restored, "grade.by=judge", "grade.num_prompts=3")
+    served = serve("--says", '{"reasoning": "So it is.", "better": "A"}')
+    done = run(restored, "env", f"OPENAI_BASE_URL={served.address}", "dvc", "repro")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert set(re.findall(r"^Running stage '(.+)':$", done.stdout, re.MULTILINE)) == {"grade", "evaluate"}
+    assert num_asked(restored, "data/laptop/models/teacher") == before
+    (judge,) = json.loads((restored / "metrics/evaluate.json").read_text())["judges"]
+    assert judge["flips"]["value"] == judge["for_first"]["value"] == 1.0, "it always says A"
+
+
+@pytest.mark.slow
 def test_a_value_of_train_70b_retrains_it_alone_and_back_again_costs_nothing(restored: Path) -> None:
     teacher = num_asked(restored, "data/laptop/models/teacher")
     set_params(restored, "profiles.laptop.student-70b.train.num_epochs=2")
     ran = repro(restored)
-    assert ran == {"train-70b", "predict@70b", "evaluate"}
+    assert ran == {"train-70b", "predict@70b", "grade", "evaluate"}
     assert num_asked(restored, "data/laptop/models/teacher") == teacher
     set_params(restored, "profiles.laptop.student-70b.train.num_epochs=1")
     assert repro(restored) == set()
@@ -148,7 +164,7 @@ def test_a_value_of_train_70b_retrains_it_alone_and_back_again_costs_nothing(res
 @pytest.mark.slow
 def test_another_budget_leaves_replies_and_verdicts_as_they_are(restored: Path) -> None:
     set_params(restored, "select.budget.rows=100")
-    assert repro(restored) == {"select", "logits", "evaluate", *TRAINING, *STUDENTS}
+    assert repro(restored) == {"select", "logits", "grade", "evaluate", *TRAINING, *STUDENTS}
     assert json.loads((restored / "metrics/select.json").read_text())["select"]["train"] == 100
 
 
@@ -185,7 +201,7 @@ def test_a_recipe_carries_a_student_over_and_trains_on_from_there(restored: Path
     assert done.returncode == 0, done.stdout + done.stderr
     ran = set(re.findall(r"^Running stage '(.+)':$", done.stdout, re.MULTILINE))
     # the bases may be asked by `generate`, and are compared with the teacher by `logits`: both ask nobody anew
-    asked_nobody = {"generate", "logits"} | score_stages("models/merged")
+    asked_nobody = {"generate", "logits", "grade"} | score_stages("models/merged")
     assert ran == {"merge", "evaluate", "predict-base@8b", "predict-base@70b", *asked_nobody, *TRAINING, *STUDENTS}
     assert json.loads((restored / "metrics/merge.json").read_text())["merge"]["moved"] > 0
     after = json.loads((restored / "metrics/evaluate.json").read_text())
@@ -196,7 +212,7 @@ def test_a_recipe_carries_a_student_over_and_trains_on_from_there(restored: Path
 def test_a_second_sample_asks_only_the_second_samples(restored: Path) -> None:
     before = num_asked(restored, "data/laptop/models/teacher")
     set_params(restored, "generate.num_samples=2")
-    after = {"filter", "select", "logits", "evaluate", *TRAINING, *STUDENTS}
+    after = {"filter", "select", "logits", "grade", "evaluate", *TRAINING, *STUDENTS}
     assert repro(restored) == {"generate", *after} | score_stages(ROWS)
     assert num_asked(restored, "data/laptop/models/teacher") == before + NUM_TRAIN
     report = json.loads((restored / "metrics/filter.json").read_text())["filter"]

@@ -4,20 +4,12 @@ import argparse
 import json
 from collections import defaultdict
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from rich.box import SIMPLE
-from rich.console import Console
-from rich.table import Column
-from rich.table import Table as RichTable
+from tools.table.opinions import tables_of_opinions
+from tools.table.printed import Table, percent, print_markdown, print_rich
 
 RUNS = Path(".potstill/runs.jsonl")
-
-
-class Table(NamedTuple):
-    title: str
-    head: tuple[str, ...]
-    rows: list[tuple[str, ...]]
 
 
 def main() -> None:
@@ -55,7 +47,7 @@ def main() -> None:
             [*map(retention_row, report["retention"])],
         ),
     ]
-    for table in tables:
+    for table in [*tables, *tables_of_opinions(report)]:
         if table.rows:
             show(table)
     filtered = json.loads(Path("metrics/filter.json").read_text())["filter"]
@@ -63,24 +55,6 @@ def main() -> None:
         of_readable, of_all = (percent(filtered[f"teacher_accuracy_of_{some}"]) for some in ("readable", "all"))
         agree = f"agree with the references in {of_all} %, those that can be read in {of_readable} %"
         print(f"The teacher's train completions {agree}.")
-
-
-def print_markdown(table: Table) -> None:
-    head = [name.replace("-\n", "").replace("\n", " ") for name in table.head]
-    lines = ["| " + " | ".join(line) + " |" for line in [head, ["---"] * len(head), *table.rows]]
-    print("\n".join([f"{table.title}:\n", *lines]), end="\n\n")
-
-
-def print_rich(table: Table) -> None:
-    columns = [Column(name, no_wrap=True) for name in table.head]
-    drawn = RichTable(*columns, title=table.title, box=SIMPLE, padding=(0, 1))
-    for row in table.rows:
-        drawn.add_row(*row)
-    Console().print(drawn)
-
-
-def percent(share: float) -> str:
-    return f"{100 * share:.1f}"
 
 
 def chance(report: dict[str, Any]) -> str:
