@@ -46,8 +46,17 @@ def save(trainer: Any, tokenizer: Any, params: Params, parallelism: Parallelism,
             name: tensor.to("cpu", precision if tensor.is_floating_point() else None) for name, tensor in state.items()
         }
         model.save_pretrained(out, state_dict=state, safe_serialization=True)
+        if params.profile.method == "lora":
+            sort_targets(out / "adapter_config.json")
         tokenizer.save_pretrained(out)
     trainer.accelerator.wait_for_everyone()
+
+
+def sort_targets(settings: Path) -> None:
+    """PEFT holds the layers' names in a set, whose order differs from run to run, and so would the student's digest."""
+    told = json.loads(settings.read_text())
+    told["target_modules"] = sorted(told["target_modules"])
+    settings.write_text(json.dumps(told, indent=2, sort_keys=True))
 
 
 def checkpoint_from_one(trainer: Any, parallelism: Parallelism) -> None:
