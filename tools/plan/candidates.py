@@ -103,19 +103,21 @@ def with_rows(
     holds: Held,
     row_lengths: list[int] | None,
 ) -> Plan:
-    share = batch // parallelism.num_processes
-    for rows in sorted((rows for rows in range(1, share + 1) if share % rows == 0), reverse=True):
+    """With the most rows in a pass of those that fit and are as fast as the fastest of them."""
+    share, found = batch // parallelism.num_processes, list[Plan]()
+    for rows in (rows for rows in range(1, share + 1) if share % rows == 0):
         filled = parallelism.model_copy(update={"rows_per_device": rows})
         needed = memory.estimate(shape, settings, context, filled, holds)
+
+        def seconds(tokens: float, filled: Parallelism = filled) -> float:
+            return speed.seconds_per_1000(shape, settings, tokens, batch, filled, gpu, holds.sequences)
+
+        real = lengths.padded(row_lengths, 1 if settings.packing else rows) if row_lengths else None
         fits = needed.peak <= (1 - MARGIN) * gpu.memory
-        if fits or rows == 1:
-
-            def seconds(tokens: float, filled: Parallelism = filled) -> float:
-                return speed.seconds_per_1000(shape, settings, tokens, batch, filled, gpu, holds.sequences)
-
-            real = lengths.padded(row_lengths, 1 if settings.packing else rows) if row_lengths else None
-            return Plan(filled, needed, seconds(context), None if real is None else seconds(real), fits)
-    raise AssertionError("one row divides every share")
+        found.append(Plan(filled, needed, seconds(context), None if real is None else seconds(real), fits))
+    fitting = [one for one in found if one.fits] or found[:1]
+    fastest = min(one.seconds for one in fitting)
+    return [one for one in fitting if one.seconds <= (1 + TIE) * fastest][-1]
 
 
 def choose(plans: list[Plan]) -> Plan | None:

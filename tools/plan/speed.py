@@ -20,14 +20,15 @@ def flops_per_token(shape: Shape, settings: Training, context: float, parallelis
     """Forward 2 a parameter, backward 4, of which LoRA leaves out the frozen weights' gradients, 2; and attention.
 
     Checkpointing computes the forward twice. (arXiv 2001.08361, section 2.1; arXiv 2205.05198, section 5.) Attention
-    that keeps no scores computes them again in the backward, 2.5 times the forward (arXiv 2307.08691, section 4.1);
-    with a mask it also computes what the causal one hides.
+    that keeps no scores computes them again in the backward, 2.5 times the forward (arXiv 2307.08691, section 4.1).
+    Packed rows of a pass come as one long row, of which sdpa computes all, what its mask hides too.
     """
     forward = 2.0 * (
         shape.parameters - shape.vocabulary * shape.hidden * (0 if shape.tied else 1)
     )  # looking up a word costs nothing
-    seen = 1.0 if has_mask(settings, parallelism) else 0.5
-    attention = 4.0 * seen * shape.layers * shape.heads * shape.head_size * context
+    masked = settings.packing and has_mask(settings, parallelism)
+    seen = context * parallelism.rows_per_device if masked else context / 2
+    attention = 4.0 * seen * shape.layers * shape.heads * shape.head_size
     again = 1 if parallelism.checkpointing else 0
     return forward * ((3 if settings.method == "full" else 2) + again) + attention * (3.5 + again)
 

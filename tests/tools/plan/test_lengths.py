@@ -28,7 +28,7 @@ def rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             json.dumps(
                 {
                     "prompt": [{"role": "user", "content": "4 + 5 = ?"}],
-                    "completion": [{"role": "assistant", "content": "9 " * n}],
+                    "completion": [{"role": "assistant", "content": " 9" * n}],
                 }
             )
             + "\n"
@@ -41,7 +41,7 @@ def rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_tokens_are_those_of_the_tokenizer_and_at_most_the_context() -> None:
     found = lengths.sample(str(BASE), 2048)
     assert found is not None
-    assert found[1] - found[0] == len(AutoTokenizer.from_pretrained(BASE)("9 " * 20)["input_ids"])
+    assert found[1] - found[0] == len(AutoTokenizer.from_pretrained(BASE)(" 9" * 20)["input_ids"])
     assert lengths.sample(str(BASE), 12) == [12, 12]
     assert lengths.sample("nobody/nothing", 2048) is None
 

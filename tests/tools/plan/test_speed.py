@@ -26,8 +26,10 @@ def test_flops_of_a_token(settings: Training) -> None:
     assert flops_per_token(SHAPE, full, 2048, plain) == 6 * weights + 3.5 * attention
     assert flops_per_token(SHAPE, full, 2048, again) == 8 * weights + 4.5 * attention
     assert flops_per_token(SHAPE, settings, 2048, plain) == 4 * weights + 3.5 * attention
-    padded = plain.model_copy(update={"rows_per_device": 2})
-    assert flops_per_token(SHAPE, settings, 2048, padded) == 4 * weights + 7 * attention, "a mask hides nothing of it"
+    packed, two = settings.model_copy(update={"packing": True}), plain.model_copy(update={"rows_per_device": 2})
+    assert flops_per_token(SHAPE, packed, 2048, two) == 4 * weights + 4 * 3.5 * attention, "twice as long, and whole"
+    flash = two.model_copy(update={"attention": "flash_attention_2"})
+    assert flops_per_token(SHAPE, packed, 2048, flash) == 4 * weights + 3.5 * attention
 
 
 def test_nf4_weights_are_read_and_written_in_every_pass(settings: Training) -> None:
