@@ -9,7 +9,19 @@ import pytest
 from tests.architecture.closure import ROOT, imported
 
 FILES = sorted(path.relative_to(ROOT) for top in ("stages", "tools") for path in (ROOT / top).rglob("*.py"))
-STAGES = ("prompts", "generate", "filter", "score", "select", "logits", "merge", "train", "predict", "grade", "evaluate")
+STAGES = (
+    "prompts",
+    "generate",
+    "filter",
+    "score",
+    "select",
+    "logits",
+    "merge",
+    "train",
+    "predict",
+    "grade",
+    "evaluate",
+)
 LEAVES = ("rows", "rubrics", "tasks", "sampling", "models", "similarity", "statistics", "settings")
 
 

@@ -115,7 +115,9 @@ def test_a_wrong_value_is_named_with_its_place(
         load()
 
 
-STAGES = "dataset, evaluate, filter, generate, grade, logits, merge, objectives, predict, profile, profiles, prompts, read, "
+STAGES = (
+    "dataset, evaluate, filter, generate, grade, logits, merge, objectives, predict, profile, profiles, prompts, read, "
+)
 OF_PROFILE = "max_tokens, prompts, roles, student-70b, student-8b, teacher"
 
 
