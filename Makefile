@@ -11,7 +11,7 @@ TORCH_BACKEND = $(if $(FIND_LINKS),,--torch-backend=auto)
 export PATH := $(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: run test test-all setup lint check-real rehearsal review laptop deps constraints
+.PHONY: run test test-all setup lint check-real rehearsal review grade laptop deps constraints
 
 run: setup
 	dvc repro
@@ -63,6 +63,10 @@ rehearsal: .venv-vllm/.installed
 REV ?= HEAD
 review: setup
 	python -m tools.review $(REV)
+
+# people grade replies on a page of this machine: docs/grade.md
+grade: setup
+	python -m tools.grade
 
 # remake the laptop world (problems, tokenizer, models) and pin its digests in params.yaml
 laptop: setup

@@ -69,7 +69,7 @@ def judge(
     """Ask one judge, add what it says to `grades` and `compared`, and tell what became of its cases and what they
     cost."""
     role, rubric = to_judge(params.judges[name]), read_rubric(cases[0].prompt.task)
-    model, related = role.to_model(), relatives(role, params.models)
+    model, related = role.to_model(params.prompts.date), relatives(role, params.models)
     if related:
         print(f"grade: {name} is of the family of {', '.join(related)}, which it may favour", file=sys.stderr)
 

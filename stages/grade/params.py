@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from stages.models.local import check, pin
+from stages.sampling import dated
+from stages.sampling.dated import Prompts
 from stages.sampling.limits import Limits
 from stages.sampling.role import Role, Words, find, sections
 from stages.settings import params_yaml
@@ -30,6 +32,7 @@ class Asked(Section):
 
 class Params(Section):
     grade: Grade
+    prompts: Prompts
     sampling: Limits
     split: Literal["validation", "test"]
     answer_format: str
@@ -55,6 +58,7 @@ def load() -> Params:
     named = {role: find(profile, where)["model"] for role, where in known.items() if where[0] != "roles"}
     bound: dict[str, Any] = {
         "grade": document["grade"],
+        "prompts": dated.section(document),
         "sampling": document["sampling"],
         "split": document["predict"]["split"],
         "answer_format": profile["prompts"]["answer_format"],

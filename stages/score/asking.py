@@ -43,12 +43,12 @@ def ask(question: Question, settings: Settings, dry_run: bool, told: dict[str, A
     role = asked(question.column, "by", settings.by)
     if not role:
         return None
-    model = Ask(role.to_model(date()), limits())
+    model = role.to_model(date())
+    ask = Ask(model, limits())
     if dry_run:
-        model.estimate(lambda: to_requests(question, stream_rows(), settings.max_tokens))
+        ask.estimate(lambda: to_requests(question, stream_rows(), settings.max_tokens))
         return None
-    replies = model.replies(lambda: to_requests(question, stream_rows(), settings.max_tokens))
-    return counted(replies, role.to_model(), told)
+    return counted(ask.replies(lambda: to_requests(question, stream_rows(), settings.max_tokens)), model, told)
 
 
 def counted(replies: Iterable[Reply], model: Model, told: dict[str, Any]) -> Iterator[Reply]:

@@ -37,12 +37,19 @@ class Format(NamedTuple):
 
 def export(shown: Shown, grades: Iterable[Grade], name: str, path: Path, number: int | None) -> int:
     """Write the first tasks, with the grades that there are; how many they are."""
+    check_suffix(name, path)
     tasks = to_tasks(shown, grades)[:number]
     write(path, [FORMATS[name].to_record(task) for task in tasks])
     if settings := FORMATS[name].settings:
         text, suffix = settings(shown)
         path.with_suffix(suffix).write_text(text)
     return len(tasks)
+
+
+def check_suffix(name: str, path: Path) -> None:
+    known = [".json", ".jsonl", *([".csv"] if name == "flat" else [])]
+    if path.suffix not in known:
+        raise SystemExit(f"grade: got {path}, wanted for {name} a file that ends in {' or '.join(known)}")
 
 
 def to_tasks(shown: Shown, grades: Iterable[Grade]) -> list[Task]:
@@ -66,6 +73,7 @@ def texts_of(step: Step, shown: Shown) -> dict[str, str]:
 
 def bring(shown: Shown, name: str, path: Path, grader: str) -> dict[str, list[Grade]]:
     """The grades in the file by grader: as called here, and numbered where several people graded."""
+    check_suffix(name, path)
     lines = list(questions(shown))
     try:
         tasks = [task for record in read(path) for task in FORMATS[name].from_record(record, lines) if task.grades]

@@ -1,6 +1,10 @@
 // Grades by keyboard, saved without leaving the page. Without this script its buttons do the same.
 "use strict";
-const say = (text) => { document.getElementById("said").textContent = text; };
+const say = (text, isWrong) => {  // seen where it is wrong, else for screen readers alone: the page tells it too
+  const said = document.getElementById("said");
+  said.className = isWrong ? "" : "unseen";
+  said.textContent = text;
+};
 const help = document.getElementById("help");
 let shownAt = performance.now();
 let isSaving = false;
@@ -34,11 +38,11 @@ addEventListener("submit", async (event) => {
     document.querySelector("main").replaceWith(main);
     main.querySelector("h1").focus({ preventScroll: true });
     scrollTo(0, 0);
-    say(`Saved: ${main.dataset.grades} graded.`);
+    say(`Saved: ${main.dataset.grades} graded.`, false);
     shownAt = performance.now();
   } catch (error) {
     const isGone = error instanceof TypeError;
-    say(`Not saved. ${isGone ? "The server does not answer: start it again, and open the address that it prints." : error.message}`);
+    say(`Not saved. ${isGone ? "The server does not answer: start it again, and open the address that it prints." : error.message}`, true);
   } finally {
     isSaving = false;
   }

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import yaml
 from dvc.repo import Repo
+from pydantic import ValidationError
 
 from stages.evaluate.params import Params
 from tools.study.stages import git
@@ -21,6 +22,7 @@ from tools.study.study import Point, Value
 
 Blob = Callable[[str], bytes | None]  # `revision:path` -> the bytes that git has there
 
+READ = ("data/prompts/", "data/predictions/")  # of what evaluate reads, what the rows are
 METRICS = ("evaluate", "generate", "filter", "select")
 BY_HEAD = "  evaluate:\n"  # of the lock's block; the whole file takes longer to read than the rows
 
@@ -76,11 +78,14 @@ def read_one(
     metrics = {name: json.loads(blob(f"{revision}:metrics/{name}.json") or b"null") for name in METRICS}
     if block is None or None in metrics.values():
         return Missing(point.name, f"commit {revision[:7]} has no results of evaluate")
-    read = {dep["path"]: Path(in_cache(dep["md5"])) for dep in block["deps"] if dep["path"].startswith("data/")}
+    read = {dep["path"]: Path(in_cache(dep["md5"])) for dep in block["deps"] if dep["path"].startswith(READ)}
     for path, place in read.items():
         if not place.exists():
             return Missing(point.name, f"{path} is not in DVC's cache; `dvc fetch` or `dvc exp pull` brings it")
-    settings = to_settings(block["params"]["params.yaml"]).model_dump_json()
+    try:
+        settings = to_settings(block["params"]["params.yaml"]).model_dump_json()
+    except (KeyError, ValidationError):
+        return Missing(point.name, f"commit {revision[:7]} was run before evaluate had its parameters of today")
     return Experiment(point, revision, hashlib.sha256(lock).hexdigest()[:8], read, settings, metrics)
 
 
@@ -126,6 +131,7 @@ def to_settings(locked: dict[str, Any]) -> Params:
         summary_words=of_profile["prompts.summary_words"],
         bare_number=locked["read"]["bare_number"],
         students=locked["students"],
+        dataset=locked["dataset"],
         prices={},  # costs stand in the metrics
         training_cost={},
     )

@@ -109,3 +109,10 @@ def test_what_does_not_belong_is_named(row: dict[str, str], message: str, shown:
     path.write_text("[{")
     with pytest.raises(SystemExit, match="wanted a file of the format that is named"):
         bring(shown, "flat", path, "anna")
+
+
+def test_a_table_holds_only_what_is_flat(shown: Shown, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match=r"tasks.csv, wanted for argilla a file that ends in .json or .jsonl"):
+        export(shown, [], "argilla", tmp_path / "tasks.csv", 3)
+    with pytest.raises(SystemExit, match=r"wanted for flat a file that ends in .json or .jsonl or .csv"):
+        bring(shown, "flat", tmp_path / "table.xlsx", "anna")

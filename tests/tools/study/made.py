@@ -21,8 +21,9 @@ from tools.study.study import Point, Study, points, read_study
 STUDENTS = ("8b", "70b")
 LOCKED = {
     "evaluate": {"entities": "rule", "length_tolerance": 0.25, "max_forgetting": 0.05, "confidence": 0.95,
-                 "num_resamples": 10000, "seed": 0},
+                 "num_resamples": 10000, "min_kappa": 0.4, "seed": 0},
     "predict.split": "test",
+    "dataset": "laptop-math",
     "profiles.laptop.prompts.answer_format": "####",
     "profiles.laptop.prompts.summary_words": 12,
     "read": {"bare_number": False},
