@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools.study.conftest import commit
+from tests.tools.study.conftest import commit, forget
 from tools.study import stages
 from tools.study.study import points, read_study
 
@@ -14,15 +14,7 @@ Keys = dict[str, dict[str, str]]
 
 def keys() -> Keys:
     """Of each point and stage, as the files are now."""
-    for cached in (
-        stages.load,
-        stages.templates,
-        stages.filled_in,
-        stages.content,
-        stages.committed,
-        stages.not_in_git,
-    ):
-        cached.cache_clear()
+    forget()
     return {point.name: stages.plan(point).keys for point in points(read_study("tiny"))}
 
 
