@@ -47,7 +47,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 check-real: setup
 	pytest tests/real -rs
 
-# the llama profile's path without a GPU: vLLM for CPUs, ZeRO-3, adapters (docs/cluster.md); under 15 minutes
+# the llama profile's path without a GPU: vLLM for CPUs, ZeRO-3, adapters (docs/cluster.md)
 rehearsal: .venv-vllm/.installed
 	.venv-vllm/bin/python -m tools.rehearsal
 
