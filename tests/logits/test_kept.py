@@ -122,15 +122,20 @@ def test_memory_holds_some_rows_and_not_all(tmp_path: Path, monkeypatch: pytest.
     assert peak < 3e6
 
 
-def test_the_folder_is_the_main_checkouts_and_one_for_all_that_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_folder_is_the_main_checkouts_and_one_for_all_that_decides(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DVC_ROOT", "/main/checkout")
     here = folder(MODEL, 5)
     assert here.parent == Path("/main/checkout/.potstill/logits")
     assert folder(replace(MODEL, prompt_price=None), 5) == here
-    for changed in ({"name": "org/other"}, {"revision": "b"}, {"precision": "float32"}, {"engine": "transformers"}):
+    for changed in ({"name": "org/other"}, {"revision": "b"}, {"precision": "float32"}):
         assert folder(replace(MODEL, **changed), 5) != here
     assert folder(MODEL, 6) != here
-    local = {folder(replace(MODEL, engine="transformers", precision=one), 5) for one in ("auto", "float32", "bfloat16")}
+    endpoint = replace(MODEL, name=str(tmp_path))
+    model = replace(endpoint, engine="transformers")
+    local = {folder(replace(model, precision=one), 5) for one in ("auto", "float32", "bfloat16")}
+    assert folder(endpoint, 5) not in local
     assert len(local) == 2, "auto is what this machine has"
 
 
