@@ -16,10 +16,12 @@ mkdir -p "$POTSTILL_SHARED/checkpoints" .potstill
 
 save() {
   if [ -f .potstill/ledger.sqlite ]; then
-    python -m tools.ledger export ".potstill/replies-$$.parquet"
-    mv ".potstill/replies-$$.parquet" "$POTSTILL_SHARED/replies.parquet"
+    python -m tools.ledger export ".potstill/replies-$BASHPID.parquet"
+    # to another file system mv copies: the name that is read is only ever whole
+    mv ".potstill/replies-$BASHPID.parquet" "$POTSTILL_SHARED/replies-$BASHPID.part"
+    mv "$POTSTILL_SHARED/replies-$BASHPID.part" "$POTSTILL_SHARED/replies.parquet"
   fi
-  dvc push --run-cache --quiet
+  dvc --wait-for-lock push --run-cache --quiet
 }
 keep_saving() {
   trap 'kill "$pause"' EXIT
@@ -36,6 +38,7 @@ save_at_the_end() {
   trap - EXIT
   kill "$saving" "$repro" 2>/dev/null || true
   wait "$repro" || true
+  wait "$saving" || true
   save || echo "what is finished could not be saved" >&2
   exit "$code"
 }
@@ -50,7 +53,7 @@ fi
 keep_saving &
 saving=$!
 # shellcheck disable=SC2086 # several targets are several words
-dvc repro ${POTSTILL_TARGETS:-} &  # in the background, because bash hears of a signal only between commands
+dvc --wait-for-lock repro ${POTSTILL_TARGETS:-} &  # in the background, because bash hears of a signal only between commands
 repro=$!
 trap save_at_the_end EXIT
 trap 'exit 143' TERM

@@ -8,6 +8,7 @@ import polars as pl
 
 from stages.evaluate.arms import Arm
 from stages.evaluate.params import Evaluate
+from stages.evaluate.trust import FEW
 from stages.evaluate.verdicts import drawn
 from stages.statistics.resampling import Estimate, ratio
 
@@ -62,7 +63,8 @@ def contradictions(
             if not mean(changes[up], weigh[up]) > 0 > mean(changes[down], weigh[down]):
                 continue
             rise, fall = (change(changes[name], weigh[name], params) for name in (up, down))
-            if is_sure(rise, 1) and is_sure(fall, -1):
+            enough = min(len(changes[up]), len(changes[down])) >= FEW
+            if enough and is_sure(rise, 1) and is_sure(fall, -1):
                 shown = shown_by(changes[up], changes[down])
                 told = {"up": {"measure": up} | rise.rounded(), "down": {"measure": down} | fall.rounded()}
                 found.append({"first": first, "second": second, **told, "prompts": shown})
@@ -94,6 +96,8 @@ def wins_that_vanish(judges: list[dict[str, Any]], compared: pl.DataFrame) -> li
     for judge in judges:
         for row in judge["comparisons"]:
             wins, controlled = row["wins"]["interval"], row["length_controlled"]["interval"]
+            if wins is None or controlled is None:  # no verdict could be read, or all are alike
+                continue
             if wins[0] > 0.5 >= controlled[0] or wins[1] < 0.5 <= controlled[1]:
                 longer = 1 if wins[0] > 0.5 else -1
                 pair = compared.filter("asked", judge=judge["judge"], first=row["first"], second=row["second"])

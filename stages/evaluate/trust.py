@@ -11,6 +11,7 @@ from stages.statistics.prediction_powered import prediction_powered_mean
 from stages.statistics.resampling import ratio
 
 NOBODY = "nobody"
+FEW = 10  # prompts: a bootstrap of fewer tells next to nothing of how sure a figure is
 
 
 def agreement(
@@ -27,9 +28,11 @@ def agreement(
         }
         for (judge,), said in judges.filter("was_read", line=line).group_by("by", maintain_order=True):
             number, kappa, spearman = with_each_other(said, of_line, weights, params)
-            trusted = kappa.interval is not None and kappa.interval[0] >= params.min_kappa
-            row[judge] = {"verdicts": number, "kappa": kappa.rounded(), "spearman": spearman.rounded()} | {
-                "trusted": trusted
+            prompts = said.join(of_line, on=ABOUT, how="semi")["id"].n_unique()
+            sure = prompts >= FEW and kappa.interval is not None and kappa.interval[0] >= params.min_kappa
+            row[judge] = {"verdicts": number, "prompts": prompts, "kappa": kappa.rounded()} | {
+                "spearman": spearman.rounded(),
+                "trusted": sure,
             }
         found.append(row)
     return found
@@ -44,15 +47,18 @@ def who_ranks(agreed: list[dict[str, Any]], judges: list[str], ranks: str, param
         if row.get(judge, {}).get("trusted"):
             return judge, f"its kappa with people is at least {params.min_kappa:g}, surely"
     told = [
-        f"the kappa of {judge} with people {how_low(row[judge]['kappa']['interval'])}, wanted {params.min_kappa:g} "
-        f"(evaluate.min_kappa in params.yaml)"
+        f"the kappa of {judge} with people {how_low(row[judge])}, wanted {params.min_kappa:g} (evaluate.min_kappa in "
+        f"params.yaml)"
         for judge in judges
         if judge in row
     ]
     return "people", "; ".join(told) or "no judge graded it"
 
 
-def how_low(interval: list[float] | None) -> str:
+def how_low(agreed: dict[str, Any]) -> str:
+    if agreed["prompts"] < FEW:
+        return f"is of {agreed['prompts']} prompts, fewer than {FEW}"
+    interval = agreed["kappa"]["interval"]
     return "has no meaning, as all are alike" if interval is None else f"may be as low as {interval[0]:.2f}"
 
 
@@ -76,7 +82,7 @@ def standing(
             both = few.join(all_of_them, on="id", suffix="_judge", maintain_order="left")
             alone = drawn(sums(all_of_them, pl.col("value"), pl.lit(1.0)), ratio, params)
             row[judge] = {"alone": alone.rounded()}
-            if len(both) > 1:
+            if len(both) >= FEW:
                 of_people, of_judge, weigh = (both[name].to_numpy() for name in ("value", "value_judge", "weight"))
                 of_all = all_of_them["value"].to_numpy()
                 combined, reliance = prediction_powered_mean(of_people, of_judge, weigh, of_all, params.confidence)

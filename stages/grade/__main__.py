@@ -74,7 +74,8 @@ def judge(
         print(f"grade: {name} is of the family of {', '.join(related)}, which it may favour", file=sys.stderr)
 
     def requests() -> Iterator[Request]:
-        return (to_request(case, rubric, params.split, params.grade.max_tokens) for case in cases if not settled(case))
+        limits = (params.grade.max_tokens, params.structured)
+        return (to_request(case, rubric, params.split, *limits) for case in cases if not settled(case))
 
     ask = Ask(model, params.sampling)
     if dry_run:

@@ -34,7 +34,10 @@ def entailments(singles: list[Single], role: Role) -> list[float | None]:
     label = entailing(role)
     precision = resolve_precision(role.precision)
     tokenizer, model = passes.load(AutoModelForSequenceClassification, role.model, role.revision, precision)
-    context = min(tokenizer.model_max_length, model.config.get_text_config().max_position_embeddings)
+    config = model.config.get_text_config()
+    # the positions of RoBERTa and its kin begin after the padding's
+    unused = config.pad_token_id + 1 if "roberta" in config.model_type else 0
+    context = min(tokenizer.model_max_length, config.max_position_embeddings - unused)
     sentences = [(number, text) for number, single in enumerate(singles) for text in split(single.reply or "")]
     articles = [source(singles[number].prompt) for number, _ in sentences]
     best = [0.0] * len(sentences)

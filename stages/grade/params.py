@@ -36,6 +36,7 @@ class Params(Section):
     sampling: Limits
     split: Literal["validation", "test"]
     answer_format: str
+    structured: bool
     bare_number: bool
     students: list[str]
     judges: dict[str, Role]  # by the role's name
@@ -62,6 +63,7 @@ def load() -> Params:
         "sampling": document["sampling"],
         "split": document["predict"]["split"],
         "answer_format": profile["prompts"]["answer_format"],
+        "structured": profile["prompts"]["structured"],
         "bare_number": document["read"]["bare_number"],
         "students": students,
         "judges": {role: to_role(profile, known[role], name) for role in judges},

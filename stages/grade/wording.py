@@ -20,7 +20,8 @@ FAIR = (
 SCORES = {"A": 1.0, "tie": 0.5, "B": 0.0}  # of the reply that is shown first
 
 
-def to_request(case: Single | Pair, rubric: Rubric, split: str, max_tokens: int) -> Request:
+def to_request(case: Single | Pair, rubric: Rubric, split: str, max_tokens: int, structured: bool) -> Request:
+    """`structured`: an engine that can is held to the schema of the verdict."""
     told, schema = of_single(rubric) if isinstance(case, Single) else of_pair(rubric)
     return Request(
         split=split,
@@ -29,7 +30,7 @@ def to_request(case: Single | Pair, rubric: Rubric, split: str, max_tokens: int)
         messages=(("system", told), ("user", shown(case))),
         sample=0,
         max_tokens=max_tokens,
-        schema=json.dumps(schema),
+        schema=json.dumps(schema) if structured else "",
         **Decoding()._asdict(),
     )
 

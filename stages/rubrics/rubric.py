@@ -8,6 +8,7 @@ from ruamel.yaml import YAML, YAMLError
 
 RUBRICS = Path("data/rubrics")
 GRADES = (1, 2, 3, 4, 5)  # 5 is best
+TAKEN = {"reasoning", "pair", "arm", "item", "source", "reply", "a", "b"}  # what stands beside the lines of a verdict
 
 
 class Section(BaseModel):
@@ -50,6 +51,8 @@ def read_rubric(task: str) -> Rubric:
     except YAMLError as error:
         reason = str(error).splitlines()[0]
         raise SystemExit(f"{path}: got no YAML ({reason}), wanted a rubric such as the others there") from None
+    if taken := TAKEN & set(rubric.lines):
+        raise SystemExit(f"{path}: lines: got {min(taken)}, wanted another name, for it has a meaning of its own")
     if rubric.ranks not in rubric.lines:
         raise SystemExit(f"{path}: ranks: got {rubric.ranks!r}, wanted one of the lines {', '.join(rubric.lines)}")
     return rubric

@@ -42,7 +42,10 @@ def section(document: dict[str, Any]) -> dict[str, Any]:
 def pin(tokenizer: Any, day: str) -> None:
     """Let its chat template word `day` as today."""
     template = tokenizer.chat_template
-    if isinstance(template, str) and CALL in template:
+    if isinstance(template, dict):  # several by name, of which "default" is used
+        words: dict[str, str] = template
+        tokenizer.chat_template = {name: pinned(text, day, tokenizer.name_or_path) for name, text in words.items()}
+    elif template:
         tokenizer.chat_template = pinned(template, day, tokenizer.name_or_path)
 
 

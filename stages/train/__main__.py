@@ -54,8 +54,9 @@ def main(student: str) -> None:
     if plan.hostfile:
         machines.check(plan.hostfile, output.parent, student)
     refusals.objective(params, plan, student)
-    preflight.disk_space(preflight.checkpoint_bytes(params), found, output, student)
     is_trained = saved.is_trained(output)
+    if not is_trained:
+        preflight.disk_space(preflight.checkpoint_bytes(params), found, output, student)
     if not (is_trained or checkpoint.latest(output)):
         for sentence in checkpoint.abandoned(student, output, decides):
             print(f"train-{student}: {sentence}", file=sys.stderr)
@@ -80,7 +81,6 @@ def main(student: str) -> None:
     counts, report = (json.loads((output / name).read_text()) for name in (prepare.COUNTS, saved.REPORT))
     curves.write(student, report, counts, params.train.log_every_steps)
     saved.publish(output, Path("models") / student)
-    shutil.rmtree(output)
 
 
 def show(first: list[Tokens], tokenizer: Any, student: str) -> None:

@@ -69,7 +69,8 @@ def check(hostfile: str, folder: Path, student: str) -> None:
     finally:
         seen.unlink()
     for host in hosts:
-        if f"{host}: {word} whole" not in told:
+        # pdsh leaves the domain out where all have one
+        if not {f"{host}: {word} whole", f"{host.split('.')[0]}: {word} whole"} & set(told):
             got = [line for line in told if host in line] or told or ["no answer"]
             raise SystemExit(
                 f"train-{student}: machine {host} of {hostfile}: got {'; '.join(got)!r}, wanted one that pdsh reaches "

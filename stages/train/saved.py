@@ -98,7 +98,7 @@ def write_report(output: Path, state: Any, validation_loss: float | None, kept_b
 
 
 def is_trained(output: Path) -> bool:
-    return (output / REPORT).exists()
+    return (output / REPORT).exists() and (output / STUDENT).exists()
 
 
 @contextmanager
@@ -116,10 +116,17 @@ def kept_on_failure(output: Path, student: str) -> Iterator[None]:
 
 
 def publish(output: Path, out: Path) -> None:
-    """Move the student to where the graph wants it."""
+    """Bring the student to where the graph wants it, and take the training's folder away. Whenever it is killed, the
+    student is whole in one of the two places, or the training goes on from its checkpoints."""
     shutil.rmtree(out, ignore_errors=True)
     out.parent.mkdir(exist_ok=True)
-    shutil.move(output / STUDENT, out)
+    try:
+        (output / STUDENT).rename(out)
+    except OSError:  # on another file system
+        shutil.copytree(output / STUDENT, out)
+    gone = output.with_name(f"{output.name}.part")
+    shutil.rmtree(gone, ignore_errors=True)
+    shutil.rmtree(output.rename(gone))
 
 
 def tensors(out: Path, method: str, student: str) -> None:

@@ -82,3 +82,15 @@ def test_a_win_that_is_all_length_is_told_with_the_longest_of_its_prompts() -> N
     assert found["wins"]["interval"][0] > 0.5 >= found["length_controlled"]["interval"][0]
     longest = compared.filter(pl.col("score") > 0.5).sort("words_first", descending=True)["words_first"][0]
     assert compared.filter(id=found["prompts"][0])["words_first"].item() == longest
+
+
+def test_a_pair_of_which_no_verdict_was_read_vanishes_without_a_fault() -> None:
+    unread = {"wins": {"value": None, "interval": None}, "length_controlled": {"value": None, "interval": None}}
+    row = {"first": ARMS[0], "second": ARMS[1]} | unread
+    assert wins_that_vanish([{"judge": "judge", "comparisons": [row]}], pl.DataFrame()) == []
+
+
+def test_a_few_prompts_contradict_nothing() -> None:
+    up, down = dict.fromkeys(IDS[:9], 2.0), dict.fromkeys(IDS[:9], 1.0)
+    arms = dict(zip(ARMS, ({"accuracy": up, "overall": down}, {"accuracy": down, "overall": up}), strict=True))
+    assert contradictions(arms, {}, [ARMS], EVALUATE) == []

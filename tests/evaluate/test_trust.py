@@ -53,6 +53,19 @@ def test_a_judge_of_known_reliability_agrees_with_people_as_far_as_that_lets_it(
         assert estimate.interval[0] <= reliability * 0.85 <= estimate.interval[1]
 
 
+def test_a_judge_that_agrees_on_few_prompts_does_not_rank() -> None:
+    """A bootstrap of few prompts that agree is an interval of no width."""
+    judge, people = grader("judge", 1.0), grader("ann", 1.0, num_prompts=9)
+    report = report_trust(judge, people, EVEN, "overall", EVALUATE)
+    (row,) = report["agreement"]
+    assert (row["judge"]["kappa"]["value"], row["judge"]["trusted"]) == (1.0, False)
+    assert report["ranking"][0]["by"] == "people"
+    assert report["ranking"][0]["why"].startswith("the kappa of judge with people is of 9 prompts, fewer than 10, ")
+    assert all("with_people" not in arm["judge"] for arm in report["standing"])
+    (more,) = report_trust(judge, grader("ann", 1.0, num_prompts=10), EVEN, "overall", EVALUATE)["agreement"]
+    assert more["judge"]["trusted"]
+
+
 def test_a_prompt_counts_by_its_weight() -> None:
     """Where the judge errs prompts were drawn three times as often, so they weigh a third."""
     judge, people = grader("judge", 0.5), grader("ann", 1.0)

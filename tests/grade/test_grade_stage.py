@@ -80,7 +80,7 @@ def test_each_reply_is_graded_once_and_each_pair_in_both_orders(tmp_path: Path) 
 
 
 def test_the_judge_sees_the_question_the_replies_in_either_order_and_the_rubric(tmp_path: Path) -> None:
-    folder = make(tmp_path, 1)
+    folder = make(tmp_path, 1, "profiles.laptop.prompts.structured=true")
     with serving(JUDGE) as (address, asked):
         assert run(folder, address=address)[0] == 0
     singles = [body for body in asked if "<reply>" in body["messages"][1]["content"]]

@@ -31,6 +31,7 @@ def test_every_task_has_a_rubric_whose_grades_mean_different_things(task: str, m
             r"lines.overall.grades: .*wanted a sentence for each of 1, 2, 3, 4, 5, in this order, got",
         ),
         ("ranks: overall", "ranks: style", r"ranks: got 'style', wanted one of the lines informative, coherent"),
+        ("  coherent:", "  reasoning:", r"lines: got reasoning, wanted another name, for it has a meaning of its own"),
         ("reply: summary", "reply: ''", r"reply: String should have at least 1 character, got ''"),
         ("reply: summary", "reply: [", r"got no YAML \(.*\), wanted a rubric"),
         ("reply: summary", "repli: summary", r"repli: Extra inputs are not permitted, got 'summary'"),

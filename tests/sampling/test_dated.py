@@ -125,3 +125,12 @@ def test_a_student_keeps_the_date_it_was_trained_with(tmp_path: Path, monkeypatc
 def test_a_date_that_is_none_is_named(day: Any) -> None:
     with pytest.raises(ValueError, match="Invalid isoformat string"):
         dated.Prompts(date=day)
+
+
+def test_of_several_templates_each_is_pinned() -> None:
+    tokenizer: Any = AutoTokenizer.from_pretrained(BASE)
+    tokenizer.chat_template = {"default": LLAMA, "tool_use": "no date"}
+    dated.pin(tokenizer, DAY)
+    assert "26 Jul 2024" in tokenizer.apply_chat_template(MESSAGES, tokenize=False)
+    assert tokenizer.chat_template["tool_use"] == "no date"
+    assert "strftime_now(" not in tokenizer.chat_template["default"]

@@ -206,3 +206,18 @@ def test_a_check_that_breaks_off_says_where_the_student_is(tmp_path: Path) -> No
         raise RuntimeError("CUDA out of memory")
     (note,) = raised.value.__notes__
     assert note.startswith(f"train-8b: {where}")
+
+
+def test_a_student_that_was_brought_away_is_not_taken_for_one_to_check(tmp_path: Path) -> None:
+    """A kill between the two steps of publishing leaves a report without its student."""
+    output = tmp_path / "training"
+    (output / saved.STUDENT).mkdir(parents=True)
+    (output / saved.STUDENT / "config.json").write_text("{}")
+    (output / saved.REPORT).write_text("{}")
+    assert saved.is_trained(output)
+    (output / saved.STUDENT).rename(tmp_path / "elsewhere")
+    assert not saved.is_trained(output)
+    (tmp_path / "elsewhere").rename(output / saved.STUDENT)
+    saved.publish(output, tmp_path / "models/8b")
+    assert [path.name for path in (tmp_path / "models/8b").iterdir()] == ["config.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["models"]

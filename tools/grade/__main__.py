@@ -64,7 +64,7 @@ def brought(shown: Shown, name: str, path: Path, grader: str) -> Iterator[str]:
         kept = path_of(shown.dataset, called)
         if kept is None:
             raise SystemExit(
-                f"grade: got --grader {grader}, wanted letters, digits, hyphens and underscores, at most 37"
+                f"grade: got --grader {grader}, wanted letters, digits, hyphens and underscores, at most 33"
             )
         append(kept, grades)
         yield f"grade: {len(grades):,} grades added to {kept}"

@@ -3,6 +3,7 @@
 The files hold neither arms nor graders' names: what comes back is known by its `item`.
 """
 
+import hashlib
 import json
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -18,6 +19,7 @@ from stages.rubrics.rubric import Rubric
 from tools.grade.shown import Shown, Step
 
 BETTER = {"left": "A is better", "tie": "Neither", "right": "B is better"}
+OURS = str(uuid.uuid5(uuid.NAMESPACE_URL, ""))  # the user of grades that were given here, to Argilla
 Record = dict[str, Any]
 
 
@@ -72,7 +74,8 @@ def texts_of(step: Step, shown: Shown) -> dict[str, str]:
 
 
 def bring(shown: Shown, name: str, path: Path, grader: str) -> dict[str, list[Grade]]:
-    """The grades in the file by grader: as called here, and numbered where several people graded."""
+    """The grades in the file by grader: as called here, and where the tool names them each by a digest of his name
+    there, so that a later export of more people calls him the same."""
     check_suffix(name, path)
     lines = list(questions(shown))
     try:
@@ -82,7 +85,7 @@ def bring(shown: Shown, name: str, path: Path, grader: str) -> dict[str, list[Gr
     if not tasks:
         raise SystemExit(f"{path}: got no grade by {', '.join(lines)}, wanted some in the format {name}")
     people = sorted({task.by for task in tasks})
-    called = {by: grader if len(people) == 1 else f"{grader}-{number}" for number, by in enumerate(people, start=1)}
+    called = {by: f"{grader}-{hashlib.sha256(by.encode()).hexdigest()[:6]}" if by else grader for by in people}
     steps = {(step.item, step.line): step for step in shown.steps}
     found: dict[str, list[Grade]] = {called[by]: [] for by in people}
     for task in tasks:
@@ -175,8 +178,7 @@ def label_studio_settings(shown: Shown) -> tuple[str, str]:
 
 def to_argilla(task: Task) -> Record:
     """What `rg.Record.from_dict` takes and `rg.Dataset.records.to_json` writes; a server takes its own users' ids."""
-    user = str(uuid.uuid5(uuid.NAMESPACE_URL, task.by))
-    responses = {line: [{"value": grade, "user_id": user}] for line, grade in task.grades.items()}
+    responses = {line: [{"value": grade, "user_id": OURS}] for line, grade in task.grades.items()}
     return {"id": task.item, "fields": task.texts, "responses": responses}
 
 
@@ -186,7 +188,7 @@ def from_argilla(record: Record, lines: list[str]) -> Iterator[Task]:
         for response in (record.get("responses") or {}).get(line, []):
             by_user.setdefault(str(response["user_id"]), {})[line] = str(response["value"])
     for user, grades in by_user.items():
-        yield Task(str(record["id"]), {}, grades, 0.0, user)
+        yield Task(str(record["id"]), {}, grades, 0.0, "" if user == OURS else user)
 
 
 def argilla_settings(shown: Shown) -> tuple[str, str]:

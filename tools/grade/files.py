@@ -6,6 +6,8 @@ import re
 import unicodedata
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from stages.rows.grades import GRADES, Grade
 
 NAME = re.compile(r"[\w-]{1,40}")
@@ -39,11 +41,19 @@ def append(path: Path, grades: list[Grade]) -> None:
 
 
 def mend(file: int) -> None:
-    """Cut off a last line that a crash tore: it was never said to be saved."""
+    """Cut off a last line that a crash tore: it was never said to be saved. One that is whole lacks its end only
+    because an editor writes none."""
     size = os.fstat(file).st_size
     text = os.pread(file, size, 0)
-    if text and not text.endswith(b"\n"):
-        os.ftruncate(file, text.rfind(b"\n") + 1)
+    start = text.rfind(b"\n") + 1
+    if start == len(text):
+        return
+    try:
+        Grade.model_validate_json(text[start:])
+    except ValidationError:
+        os.ftruncate(file, start)
+    else:
+        os.pwrite(file, b"\n", size)
 
 
 def mend_all(dataset: str) -> None:

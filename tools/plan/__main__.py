@@ -109,7 +109,10 @@ def check_host_memory(model: str, settings: Training) -> None:
     weights = sum(file.stat().st_size for file in Path(model).glob("*.safetensors"))
     if 0 < weights * MOST_STATES < machine:
         return  # without counting, which takes seconds
-    num_parameters, num_adapted = counted(model, settings)
+    try:
+        num_parameters, num_adapted = counted(model, settings)
+    except SystemExit:  # not in the hub's cache: what it needs shows when it loads
+        return
     num_trained, num_frozen = (num_parameters, 0) if settings.method == "full" else (num_adapted, num_parameters)
     needed = sum(memory.states(num_trained, num_frozen, width(settings), 0, 1, width(settings)))
     if needed > machine:

@@ -20,6 +20,7 @@ OUT = Path("review")
 MARK = "<!-- potstill review -->"  # by which the comment is found again
 LONGEST = 65_536  # characters that GitHub takes
 PER_PAGE = 100
+BOT = "github-actions[bot]"  # who comments with the token of a workflow
 
 
 def main(number: str) -> None:
@@ -62,7 +63,7 @@ def own_comment(comments: str) -> int | None:
     page = 1
     while found := ask("GET", f"{comments}?per_page={PER_PAGE}&page={page}"):
         for comment in found:
-            if comment["body"].startswith(MARK):
+            if comment["user"]["login"] == BOT and (comment["body"] or "").startswith(MARK):
                 return comment["id"]
         page += 1
     return None

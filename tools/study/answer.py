@@ -89,6 +89,8 @@ def scopes(datasets: Sequence[Dataset], factors: Mapping[str, dict[str, str]], c
     """Over data sets first, where several have a measure in common; then each."""
     measures = Counter(dataset.measure for dataset in datasets)
     together = [[d for d in datasets if d.measure == measure] for measure, count in measures.items() if count > 1]
+    # a study that still runs may have no arm yet in all of them
+    together = [some for some in together if set[str].intersection(*(set(d.experiments) for d in some))]
     students = list(datasets[0].scores)
     over = [students, *([student] for student in students)] if len(students) > 1 else [students]
     return [

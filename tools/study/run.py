@@ -105,7 +105,7 @@ def check_same(study: Study, plans: dict[str, Plan]) -> None:
 def check_committed(plans: dict[str, Plan]) -> None:
     """An experiment hangs on a commit, so what it reads must be in it."""
     read = sorted({PARAMS, PIPELINE, *(real(path) for planned in plans.values() for path in planned.inputs)})
-    if changed := git("status", "--porcelain", "--untracked-files=no", "--", *read).splitlines():
+    if changed := git("status", "--porcelain", "--untracked-files=all", "--", *read).splitlines():
         raise SystemExit(
             f"got changes of {', '.join(line[3:] for line in changed)} that are not committed, wanted them committed: "
             f"each experiment starts from the last commit"

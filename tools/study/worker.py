@@ -57,10 +57,10 @@ class Worker:
         settings = [f"{param}={written(value)}" for param, value in point.settings.items()]
         apply_overrides(str(self.folder / PARAMS), settings)
         for file in (file for path in plan.inputs for file in not_in_git(path)):
-            link = self.folder / file
-            link.parent.mkdir(parents=True, exist_ok=True)
-            link.unlink(missing_ok=True)
-            link.symlink_to(Path(file).absolute())
+            copy = self.folder / file
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.unlink(missing_ok=True)
+            shutil.copyfile(file, copy)
 
     def poll(self) -> Literal["running", "done", "failed"]:
         assert self.process is not None

@@ -195,6 +195,18 @@ def test_a_line_that_a_crash_tore_is_cut_off(shown: Shown, tmp_path: Path, monke
     assert [grade.grade for grade in read_clicks(path)] == ["left", "right"]
 
 
+def test_a_last_line_that_an_editor_left_without_an_end_is_kept(
+    shown: Shown, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = path_of(shown.dataset, "anna")
+    assert path
+    append(path, [shown.steps[0].graded("left", 1.0)])
+    path.write_text(path.read_text().rstrip("\n"))
+    append(path, [shown.steps[1].graded("right", 1.0)])
+    assert [grade.grade for grade in read_clicks(path)] == ["left", "right"]
+
+
 def test_graders_have_a_file_each_and_the_same_order(port: int, shown: Shown) -> None:
     for grader in ("anna", "bob", "Anna"):
         assert ask(port, "/grade", click(shown, grader=grader)).status == 303

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.architecture.closure import ROOT
-from tools.review.post import LONGEST, MARK, shortened
+from tools.review.post import BOT, LONGEST, MARK, shortened
 
 KEY = "planted-token"
 
@@ -23,7 +23,14 @@ class GitHub(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.comments = [{"id": number, "body": f"comment {number}, not {MARK}"} for number in range(150)]
+        self.comments = [
+            {
+                "id": number,
+                "user": {"login": "someone"},
+                "body": f"{MARK} by another" if number == 7 else f"no {number}",
+            }
+            for number in range(150)
+        ]
         self.keys: set[str | None] = set()
 
 
@@ -38,7 +45,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         assert self.path == "/repos/org/name/issues/12/comments"
-        self.server.comments.append({"id": len(self.server.comments), "body": self.body()})
+        comment = {"id": len(self.server.comments), "user": {"login": BOT}, "body": self.body()}
+        self.server.comments.append(comment)
         self.answer({"html_url": "posted"})
 
     def do_PATCH(self) -> None:
