@@ -18,7 +18,7 @@ from stages.sampling.runner import ask, replies
 from tests.sampling.conftest import limits
 from tests.sampling.test_transformers import TEACHER, requests
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]  # a cluster that lost a node waits for ever
 MODEL = replace(TEACHER, engine="ray-vllm")
 ROWS = 6 * ROWS_PER_BLOCK
 
