@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
@@ -43,7 +43,7 @@ def pin(tokenizer: Any, day: str) -> None:
     """Let its chat template word `day` as today."""
     template = tokenizer.chat_template
     if isinstance(template, dict):  # several by name, of which "default" is used
-        words: dict[str, str] = template
+        words = cast("dict[str, str]", template)
         tokenizer.chat_template = {name: pinned(text, day, tokenizer.name_or_path) for name, text in words.items()}
     elif template:
         tokenizer.chat_template = pinned(template, day, tokenizer.name_or_path)

@@ -92,5 +92,5 @@ def test_a_pair_of_which_no_verdict_was_read_vanishes_without_a_fault() -> None:
 
 def test_a_few_prompts_contradict_nothing() -> None:
     up, down = dict.fromkeys(IDS[:9], 2.0), dict.fromkeys(IDS[:9], 1.0)
-    arms = dict(zip(ARMS, ({"accuracy": up, "overall": down}, {"accuracy": down, "overall": up}), strict=True))
-    assert contradictions(arms, {}, [ARMS], EVALUATE) == []
+    first, second = ({"accuracy": up, "overall": down}, {"accuracy": down, "overall": up})
+    assert contradictions(dict(zip(ARMS, (first, second), strict=True)), {}, [ARMS], EVALUATE) == []
