@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from huggingface_hub import try_to_load_from_cache
+from huggingface_hub import constants
+from huggingface_hub.file_download import repo_folder_name
 
 from tools.plan import architecture
 
@@ -57,14 +58,22 @@ def named(model: str) -> Shape | None:
 
 def find_config(model: str) -> Path:
     path = Path(model)
-    cached = try_to_load_from_cache(model, "config.json") if not path.exists() and model.count("/") == 1 else None
-    file = Path(cached) if isinstance(cached, str) else path / "config.json" if path.is_dir() else path
-    if not file.is_file():
+    if path.exists():
+        file = path / "config.json" if path.is_dir() else path
+    else:
+        file = cached(model) if model.count("/") == 1 else None
+    if file is None or not file.is_file():
         raise SystemExit(
             f"plan: --model {model}: got neither a folder with config.json, nor one of {', '.join(SHAPES)}, nor a "
             f"model in the hub's cache"
         )
     return file
+
+
+def cached(model: str) -> Path | None:
+    """Of the revision that came last: one that was fetched by its commit has no branch in the cache."""
+    repo = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=model, repo_type="model")
+    return max(repo.glob("snapshots/*/config.json"), key=lambda path: path.lstat().st_mtime, default=None)
 
 
 def from_config(path: Path, model: str) -> Shape:

@@ -1,5 +1,6 @@
 """Parameter counts are those that the papers and the model cards give, and those of real models."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -202,6 +203,16 @@ def test_the_laptop_students_have_shapes() -> None:
         with torch.device("meta"):
             model = LlamaForCausalLM(LlamaConfig.from_pretrained(base))
         assert find(str(base)).parameters == sum(p.numel() for p in model.parameters())
+
+
+def test_a_model_that_was_fetched_by_its_commit_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    folder = tmp_path / "models--org--model/snapshots/0123abc"
+    folder.mkdir(parents=True)
+    with pytest.raises(SystemExit, match="plan: --model org/model: got neither a folder"):
+        find("org/model")
+    shutil.copy(ROOT / "data/laptop/models/base-8b/config.json", folder)
+    assert find("org/model") == find(str(ROOT / "data/laptop/models/base-8b"))
 
 
 def test_what_is_no_model_is_one_sentence(tmp_path: Path) -> None:
