@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 NUM_ROWS = {"train": 48, "validation": 8, "test": 24}
 STAGES = (
     "prompts", "generate", "filter", "score.columns.judge", "select", "logits", "train 8b", "train 70b",
-    "predict teacher", "predict base-8b", "predict base-70b", "predict 8b", "predict 70b", "evaluate",
+    "predict teacher", "predict base-8b", "predict base-70b", "predict 8b", "predict 70b", "grade", "evaluate",
 )  # fmt: skip
 
 
