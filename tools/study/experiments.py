@@ -2,10 +2,10 @@
 
 import re
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from tools.study.stages import Plan, git, plan
-from tools.study.study import Study, points
+from tools.study.stages import Plan, git
 
 # the subject of an experiment's commit; the key says with which parameters, code and data it was run
 SUBJECT = re.compile(r"study: (?P<name>\S+) (?P<key>\w+)")
@@ -21,8 +21,8 @@ def subject(name: str, key: str) -> str:
 
 
 def found() -> dict[str, list[Experiment]]:
-    """By name. An experiment hangs on the commit it started from, so several can have one name."""
-    listed = git("for-each-ref", "--format=%(objectname) %(contents:subject)", "refs/exps")
+    """By name, the newest first. An experiment hangs on the commit it started from, so several can have one name."""
+    listed = git("for-each-ref", "--sort=-committerdate", "--format=%(objectname) %(contents:subject)", "refs/exps")
     experiments: defaultdict[str, list[Experiment]] = defaultdict(list)
     for line in listed.splitlines():
         revision, _, said = line.partition(" ")
@@ -34,13 +34,10 @@ def found() -> dict[str, list[Experiment]]:
 def done(plans: dict[str, Plan]) -> dict[str, str]:
     """Point -> the revision of its experiment, for the points that are done as they stand now."""
     experiments = found()
-    return {
-        name: experiment.revision
-        for name, plan in plans.items()
-        for experiment in experiments.get(name, [])
-        if experiment.key == plan.key
-    }
+    newest = {name: current(experiments.get(name, []), plan) for name, plan in plans.items()}
+    return {name: revision for name, revision in newest.items() if revision}
 
 
-def done_of(study: Study) -> dict[str, str]:
-    return done({point.name: plan(point) for point in points(study)})
+def current(experiments: Sequence[Experiment], plan: Plan) -> str | None:
+    """The revision of the newest that was run with the parameters, code and data of the plan."""
+    return next((experiment.revision for experiment in experiments if experiment.key == plan.key), None)

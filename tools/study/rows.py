@@ -17,7 +17,8 @@ from dvc.repo import Repo
 from pydantic import ValidationError
 
 from stages.evaluate.params import Params
-from tools.study.stages import git
+from tools.study import experiments
+from tools.study.stages import plan
 from tools.study.study import Point, Value
 
 Blob = Callable[[str], bytes | None]  # `revision:path` -> the bytes that git has there
@@ -46,7 +47,7 @@ class Missing(NamedTuple):
 
 def read_experiments(points: Sequence[Point]) -> tuple[list[Experiment], list[Missing]]:
     """In the order of the points; one whose rows are not at hand is missing, and says why."""
-    named = revisions()
+    named = experiments.found()
     with Repo() as repo, reading(Path(repo.root_dir)) as blob:
         read = [read_one(point, named.get(point.name, []), blob, repo.cache.local.oid_to_path) for point in points]
     return (
@@ -55,24 +56,15 @@ def read_experiments(points: Sequence[Point]) -> tuple[list[Experiment], list[Mi
     )
 
 
-def revisions() -> dict[str, list[str]]:
-    """Of the experiments that DVC keeps, by name, the newest first: a name may hang on several commits."""
-    listed = git("for-each-ref", "--sort=-committerdate", "--format=%(refname) %(objectname)", "refs/exps")
-    found: dict[str, list[str]] = {}
-    for name, _, revision in (line.partition(" ") for line in listed.splitlines()):
-        found.setdefault(name.rpartition("/")[2], []).append(revision)
-    return found
-
-
 def read_one(
-    point: Point, candidates: Sequence[str], blob: Blob, in_cache: Callable[[str], str]
+    point: Point, candidates: Sequence[experiments.Experiment], blob: Blob, in_cache: Callable[[str], str]
 ) -> Experiment | Missing:
     if not candidates:
         return Missing(point.name, "there is no such experiment")
-    others = [differing(point, blob(f"{revision}:params.yaml")) for revision in candidates]
-    if "" not in others:
-        return Missing(point.name, f"it was run with {others[0]}")
-    revision = candidates[others.index("")]
+    revision = experiments.current(candidates, plan(point))
+    if revision is None:
+        other = differing(point, blob(f"{candidates[0].revision}:params.yaml"))
+        return Missing(point.name, f"it was run with {other or 'other code, data or parameters of params.yaml'}")
     lock = blob(f"{revision}:dvc.lock") or b""
     block = block_of(lock.decode())
     metrics = {name: json.loads(blob(f"{revision}:metrics/{name}.json") or b"null") for name in METRICS}

@@ -7,14 +7,7 @@ import pytest
 
 from tests.architecture.closure import ROOT
 from tests.smoke.conftest import ENVIRONMENT
-from tools.study import stages
-
-
-def forget() -> None:
-    """What a process has read of its checkout, because tests have one each."""
-    read = (stages.load, stages.templates, stages.filled_in, stages.content, stages.committed, stages.not_in_git)
-    for function in read:
-        function.cache_clear()
+from tests.tools.study.made import forget
 
 
 @pytest.fixture(autouse=True)

@@ -16,6 +16,9 @@ from ruamel.yaml import YAML
 from stages.rows.prompt import Message, Prompt, write_prompts
 from stages.rows.row import schema
 from tests.architecture.closure import ROOT
+from tools.study import stages
+from tools.study.experiments import subject
+from tools.study.stages import plan
 from tools.study.study import Point, Study, points, read_study
 
 STUDENTS = ("8b", "70b")
@@ -31,6 +34,16 @@ LOCKED = {
 }  # fmt: skip
 
 
+PIPELINE = "stages: {evaluate: {cmd: e, params: [dataset, generate, filter, select, train]}}"
+
+
+def forget() -> None:
+    """What a process has read of its checkout, because tests have one each."""
+    read = (stages.load, stages.templates, stages.filled_in, stages.content, stages.committed, stages.not_in_git)
+    for function in read:
+        function.cache_clear()
+
+
 class Made(NamedTuple):
     folder: Path
     points: list[Point]
@@ -40,12 +53,14 @@ def make_project(
     folder: Path, study: dict[str, Any], num_questions: int, is_right: Callable[[Point, str], Sequence[bool]]
 ) -> Made:
     """The study `made`, all of whose experiments are there; `is_right` says which questions a student gets right."""
+    forget()
     for name in ("studies", "recipes", ".dvc/cache/files/md5"):
         (folder / name).mkdir(parents=True)
     (folder / ".dvc/config").write_text("")
     shutil.copy(ROOT / "params.yaml", folder)
+    (folder / "dvc.yaml").write_text(PIPELINE)
     YAML().dump(study, folder / "studies/made.yaml")
-    for command in (["init", "-q"], ["add", "params.yaml"], ["commit", "-qm", "made"]):
+    for command in (["init", "-q"], ["add", "params.yaml", "dvc.yaml"], ["commit", "-qm", "made"]):
         git(folder, *command)
     every = points(read_study_in(folder))
     prompts = [to_prompt(f"test-{i:04}", i) for i in range(num_questions)]
@@ -66,7 +81,8 @@ def make_project(
             right = is_right(point, student)
             forgot = [i >= 5 * (place + 1) for i in range(20)]  # the first student loses 25 %, the second 50 %
             read[f"data/predictions/{student}.parquet"] = keep_rows(folder, prompts, retained, right, forgot)
-        stream.append(commit(baseline, point, lock_of(read), metrics_of(point)))
+        with chdir(folder):
+            stream.append(commit(baseline, point, lock_of(read), metrics_of(point)))
     subprocess.run(["git", "fast-import", "--quiet"], cwd=folder, input=b"".join(stream), check=True)
     return Made(folder, every)
 
@@ -155,7 +171,8 @@ def commit(baseline: str, point: Point, lock: str, metrics: dict[str, Any]) -> b
         **{f"metrics/{name}.json": json.dumps(told) for name, told in metrics.items()},
     }
     lines = [f"commit refs/exps/{baseline[:2]}/{baseline[2:]}/{point.name}\n".encode()]
-    lines += [b"committer a <a@b> 1700000000 +0000\ndata 1\ne\n", f"from {baseline}\n".encode()]
+    said = subject(point.name, plan(point).key).encode()
+    lines += [b"committer a <a@b> 1700000000 +0000\ndata %d\n%s\n" % (len(said), said), f"from {baseline}\n".encode()]
     for path, text in files.items():
         content = text.encode()
         lines.append(f"M 100644 inline {path}\ndata {len(content)}\n".encode() + content + b"\n")

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools.study.conftest import commit, forget
+from tests.tools.study.conftest import commit
+from tests.tools.study.made import forget
 from tools.study import stages
 from tools.study.study import points, read_study
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from stages.statistics.intervals import wilson
-from tests.tools.study.made import Made, commit, git, make_project, metrics_of
+from tests.tools.study.made import Made, commit, forget, git, make_project, metrics_of
 from tools.study.report import write_report
 from tools.study.rows import is_same, read_experiments
 from tools.study.scores import read_dataset
@@ -149,7 +149,8 @@ def test_the_same_results_give_the_same_bytes(made: Made) -> None:
     with chdir(made.folder):
         (found,), _ = read_experiments([point])
     reference = git(made.folder, "for-each-ref", "--format=%(refname)", f"refs/exps/**/{point.name}")
-    again = git(made.folder, "commit-tree", "-m", "again", f"{found.revision}^{{tree}}")
+    said = git(made.folder, "log", "-1", "--format=%s", found.revision)
+    again = git(made.folder, "commit-tree", "-m", said, f"{found.revision}^{{tree}}")
     git(made.folder, "update-ref", reference, again)
     assert report(made) == before
     assert str(made.folder) not in "".join(before)
@@ -199,6 +200,21 @@ def test_an_experiment_of_other_parameters_is_not_the_point(made: Made) -> None:
     assert missing == [(point.name, "it was run with train.seed 1, wanted 7")]
 
 
+def test_an_experiment_of_other_parameters_than_those_of_the_point_is_not_it_either(made: Made) -> None:
+    """What `run` would run again is not reported as if it were there."""
+    params = made.folder / "params.yaml"
+    before = params.read_text()
+    params.write_text(before.replace("max_grad_norm: 1.0", "max_grad_norm: 2.0"))
+    forget()
+    try:
+        with chdir(made.folder):
+            _, missing = read_experiments(made.points[:1])
+    finally:
+        params.write_text(before)
+        forget()
+    assert missing == [(made.points[0].name, "it was run with other code, data or parameters of params.yaml")]
+
+
 @pytest.mark.parametrize(
     ("written", "wanted"),
     [("5e-05", 0.00005), ("1", 1), ("true", True), ("off", "off"), ("", None), ("null", None), ("0.10", 0.1)],
@@ -216,7 +232,8 @@ def test_of_two_experiments_of_a_name_the_newest_counts(made: Made, tmp_path: Pa
     lock = git(made.folder, "show", f"{found.revision}:dvc.lock")
     git(made.folder, "commit", "--allow-empty", "-qm", "later")
     later = git(made.folder, "rev-parse", "HEAD")
-    stream = commit(later, point, lock + "\n", metrics_of(point)).replace(b"1700000000", b"1800000000")
+    with chdir(made.folder):
+        stream = commit(later, point, lock + "\n", metrics_of(point)).replace(b"1700000000", b"1800000000")
     (tmp_path / "stream").write_bytes(stream)
     git(made.folder, "-c", "alias.in=!git fast-import --quiet <", "in", str(tmp_path / "stream"))
     with chdir(made.folder):
