@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import torch
 from ruamel.yaml import YAML
 
-from benchmarks.students import STUDENT, Runs, difference, in_points
+from benchmarks.students import LOG, STUDENT, Runs, difference, in_points
 from stages.models.local import digest
 from tests.architecture.closure import ROOT
 from tools.recipe import settings
@@ -114,7 +114,7 @@ def main() -> None:
                 mine = [get(name, seed, steps) for seed in asked.seeds]
                 print(told(name, baseline, equal, steps, mine, theirs), flush=True)
             except CalledProcessError as failed:
-                print(f"| {name} | {failed.cmd[-1]} failed: {asked.folder}/work/log |", flush=True)
+                print(f"| {name} | {failed.cmd[-1]} failed: {asked.folder / LOG} |", flush=True)
 
 
 def told(

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import polars as pl
 import torch
 
-from benchmarks.students import Runs, difference, in_folder, in_points, run
+from benchmarks.students import LOG, Runs, difference, in_folder, in_points, run
 from stages.models.local import digest
 from stages.rows.parquet import read_rows, writing
 from stages.rows.row import schema
@@ -130,7 +130,7 @@ def main() -> None:
             try:
                 found = get(name, int(share * whole[0]["rows"]))
             except CalledProcessError as failed:
-                print(f"| {name} | {failed.cmd[-1]} failed: {asked.folder}/work/log |", flush=True)
+                print(f"| {name} | {failed.cmd[-1]} failed: {asked.folder / LOG} |", flush=True)
                 continue
             # a rule may leave fewer rows than the budget
             random = get("random", found[0]["rows"]) if RULES[name].is_subset else whole

@@ -27,6 +27,8 @@ STUDENT = "profiles.laptop.student-8b"
 MARK = "####"
 BATCH = 16  # rows of a step
 NUM_RESAMPLES = 10_000
+WORK = "work"  # the working folder in the one of `Runs`
+LOG = Path(WORK, "log")
 
 
 STAGES = ("prompts", "generate", "filter", "merge", "select", "logits")
@@ -34,7 +36,7 @@ STAGES = ("prompts", "generate", "filter", "merge", "select", "logits")
 
 def run(stage: str, folder: Path) -> None:
     environment = os.environ | {"PYTHONPATH": str(ROOT), "DVC_ROOT": str(ROOT), "OMP_NUM_THREADS": "1"}
-    with (folder / "log").open("a") as file:
+    with (folder / LOG.name).open("a") as file:
         command = [sys.executable, "-m", *f"stages.{stage}".split()]
         subprocess.run(command, cwd=folder, env=environment, check=True, stdout=file, stderr=file)
 
@@ -65,7 +67,7 @@ def train(folder: Path, overrides: list[str], seed: int, steps: int | None) -> f
     copy_settings(folder, *overrides, f"train.seed={seed}", *of_steps)
     run("train 8b", folder)
     report = json.loads((folder / "metrics/train-8b.json").read_text())["train-8b"]
-    said = [line for line in (folder / "log").read_text().splitlines() if "tokens in" in line][-1]
+    said = [line for line in (folder / LOG.name).read_text().splitlines() if "tokens in" in line][-1]
     return float(said.split(" tokens in ")[1].split(" s of steps")[0]) / report["steps"]
 
 
@@ -153,7 +155,7 @@ class Runs:
     ) -> dict[str, Any]:
         key = json.dumps(parts)
         if key not in self._found:
-            work, settings = self._folder / "work", [*overrides, f"predict.split={self._split}"]
+            work, settings = self._folder / WORK, [*overrides, f"predict.split={self._split}"]
             if self._prepared != settings:
                 self._prepare(work, settings)
                 self._prepared = settings

@@ -8,10 +8,10 @@ which finds large changes alone: Fisher's exact test on the counts of right answ
 import math
 from typing import Any, NamedTuple
 
-import numpy as np
 from scipy import stats
 
 from stages.statistics.intervals import compare as paired
+from tools.study.statistics import holm
 
 CONFIDENCE, RESAMPLES, SEED = 0.95, 1_000, 0  # of an interval that is not shown
 
@@ -63,7 +63,7 @@ def compare(before: Evaluated, after: Evaluated, named: list[str]) -> list[Moved
     found = []
     for family in ([name for name in both if name in named], [name for name in both if name not in named]):
         tests = [rows_test(name, before, after) or counts_test(old[name], new[name]) for name in family]
-        adjusted = holm([p for p, _ in tests])
+        adjusted = holm([p for p, _ in tests]).tolist()
         found += [
             Moved(name, old[name].value, new[name].value, p, test)
             for name, p, (_, test) in zip(family, adjusted, tests, strict=True)
@@ -93,12 +93,3 @@ def counts_test(old: Score, new: Score) -> tuple[float, str]:
 def standard_error(score: Score) -> float:
     low, high = score.interval
     return (high - low) / 2 / float(stats.norm.ppf(0.5 + score.confidence / 2))
-
-
-def holm(values: list[float]) -> list[float]:
-    """Of p-values, in their order (Holm 1979, Scandinavian Journal of Statistics 6:65)."""
-    order = np.argsort(values, kind="stable")
-    steps = np.array(values)[order] * (len(values) - np.arange(len(values)))
-    adjusted = np.empty(len(values))
-    adjusted[order] = np.minimum(1, np.maximum.accumulate(steps))
-    return adjusted.tolist()

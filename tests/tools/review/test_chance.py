@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tools.review.chance import Evaluated, compare, holm
+from tools.review.chance import Evaluated, compare
 
 
 def report(
@@ -32,13 +32,6 @@ def report(
 def p_values(before: dict[str, Any], after: dict[str, Any], *named: str) -> dict[str, float]:
     found = compare(Evaluated(before, {}), Evaluated(after, {}), list(named))
     return {moved.name: moved.p for moved in found}
-
-
-def test_holm_as_in_the_paper() -> None:
-    """0.01 × 4, then 0.02 × 3 = 0.06, 0.03 × 2 = 0.06, and 0.04 × 1 is no less than the one before it."""
-    assert holm([0.04, 0.01, 0.03, 0.02]) == pytest.approx([0.06, 0.04, 0.06, 0.06])
-    assert holm([0.6, 0.5]) == [1.0, 1.0]
-    assert holm([]) == []
 
 
 def test_fishers_tea() -> None:
