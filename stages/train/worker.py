@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.sampling.process_group import die_with_parent
-from stages.train import arguments, arrow, base, brought, examples, live, pairing, saved, start
+from stages.train import arguments, arrow, base, brought, examples, live, pairing, saved, start, weights
 from stages.train.objective import Objective, Validated
 from stages.train.objectives.table import OBJECTIVES
 from stages.train.parallelism import Parallelism
@@ -58,7 +58,7 @@ def train(student: str, params: Params, parallelism: Parallelism, output: Path, 
             *([EarlyStoppingCallback(train_params.patience)] if train_params.patience and validate else []),
         ],
     )
-    saved.checkpoint_from_one(trainer, parallelism)
+    weights.checkpoint_from_one(trainer, parallelism)
     if trainer.accelerator.is_main_process:
         start.keep(trainer.model, params, output)
     resumed = checkpoint.agreed_latest(output, student)
@@ -70,7 +70,7 @@ def train(student: str, params: Params, parallelism: Parallelism, output: Path, 
     with loss_on_bar(trainer):
         trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
     validation_loss = trainer.evaluate()["eval_loss"] if validate else None
-    saved.save(trainer, tokenizer, params, parallelism, output / saved.STUDENT)
+    weights.save(trainer, tokenizer, params, parallelism, output / saved.STUDENT)
     if trainer.accelerator.is_main_process:
         start.make_plain(output / saved.STUDENT, params, output, student)
     logits_TV = saved.logits(trainer.model_wrapped, arrow.head(output, 1)[0], trainer.accelerator.device)

@@ -103,6 +103,7 @@ SWITCHES = {
 NEXT = {"refusal": "unreadable", "duplicate": "near_duplicate"}
 
 
+@pytest.mark.slow
 def test_each_switch_moves_its_own_count_alone(run) -> None:
     every = run(*EVERY_RULE)["rejected"]
     for reason, switch in SWITCHES.items():

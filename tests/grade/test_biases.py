@@ -15,6 +15,7 @@ from tests.evaluate.test_grade import EVALUATE
 from tests.grade.scripted_judge import QUALITY, Judge, Shown, chance, make, read, reply_of, serving
 from tests.here import run_here
 
+pytestmark = pytest.mark.slow
 NUM_PROMPTS = 200
 FAIR = Judge()
 LEANING = Judge(first=0.8, length=1.5, own=1.2, ties=0.1, unreadable=0.05)

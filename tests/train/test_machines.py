@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from stages.train import checkpoint, machines, saved
+from stages.train import checkpoint, machines, weights
 from tests.train.place import examples, make, run
 from tests.train.test_processes import needs_deepspeed
 from tools.plan.candidates import on_cpu
@@ -128,9 +128,9 @@ def test_only_the_first_process_copies_the_weights(zero: int, copies: int, tmp_p
     trainer = SimpleNamespace(accelerator=accelerator, model=model, model_wrapped=model, save_model=copied.append)
     params: Any = SimpleNamespace(profile=SimpleNamespace(method="full", precision="float32"))
     parallelism = on_cpu(batch=4).model_copy(update={"zero": zero})
-    saved.save(trainer, None, params, parallelism, tmp_path)
+    weights.save(trainer, None, params, parallelism, tmp_path)
     assert len(copied) == copies
-    saved.checkpoint_from_one(trainer, parallelism)
+    weights.checkpoint_from_one(trainer, parallelism)
     trainer.save_model("a checkpoint")
     assert len(copied) == 2 * copies
 

@@ -4,11 +4,11 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from stages.evaluate.trust import FEW
 from stages.rows.grades import Grade, of_these_replies
 from tools.grade.estimate import Estimate, estimate
 from tools.grade.shown import Shown, Step
 
-FEW = 10  # graded prompts, below which their spread says nothing
 SCALES = {"pairs": (0.0, 1.0), "replies": (1.0, 5.0)}
 
 
